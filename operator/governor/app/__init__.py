@@ -1,0 +1,1 @@
+"""Gather, decide, act: the operator's work, over ports."""

@@ -1,0 +1,51 @@
+"""The errors that cross module borders.
+
+GovernorError
+├ SettingsError         the process can't start as configured; exit at start
+├ SpecError             a resource can't be understood; told in a condition, no retry
+├ StoreError            the API server did not confirm; the run did not happen
+│ ├ ConflictError       somebody wrote first: read, decide again
+│ ├ GoneError           the object is no more, or is another one of the same name
+│ └ UnavailableError    timeout, lost connection, 429, 5xx: the outcome is unknown
+└ DeliveryError         an entry could not be delivered; it stays in the log
+  └ RejectedError       final: this target will never take it; counted and dropped
+
+A violation, an absence of data and a fault in measuring are data
+(`governor.values.outcomes`), never exceptions.
+"""
+
+
+class GovernorError(Exception):
+    """Base of everything the operator raises on purpose."""
+
+
+class SettingsError(GovernorError):
+    """The settings are wrong; the message names each and its remedy."""
+
+
+class SpecError(GovernorError):
+    """A resource can't be understood; the message names the field and its remedy."""
+
+
+class StoreError(GovernorError):
+    """The API server did not confirm a read or a write."""
+
+
+class ConflictError(StoreError):
+    """The object has changed since it was read (409)."""
+
+
+class GoneError(StoreError):
+    """The object is no more, or its name now belongs to another uid (404)."""
+
+
+class UnavailableError(StoreError):
+    """No answer, or one that says to come back: whether it was done is unknown."""
+
+
+class DeliveryError(GovernorError):
+    """A target could not take an entry now; it will be tried again."""
+
+
+class RejectedError(DeliveryError):
+    """A target will never take this entry."""

@@ -1,0 +1,1 @@
+"""promql: one number from one instant query."""
