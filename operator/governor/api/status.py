@@ -44,6 +44,8 @@ class CheckStatus(StatusModel):
     digest: str = ""
     violations: int = 0
     successes: int = 0
+    blind_since: datetime | None = None
+    """Since when the check can't be measured, as the CheckBlind Event told; none while it can."""
     blind_runs: int = 0
     counted_slot: datetime | None = None
     blind_slot: datetime | None = None
