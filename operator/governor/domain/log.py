@@ -1,0 +1,171 @@
+"""The log of what is yet to be told (`status.pending`): sifted, cleared, bounded.
+
+An entry is told to each of its targets at least once, and every receiver
+deduplicates by its id. What leaves the log leaves it here.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from governor.api.status import Entry, FindingRef, Target, Transition
+from governor.domain.identity import derives, transition_id
+
+LIMIT_BYTES = 24 * 1024
+"""So much the log of one policy may hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivered:
+    """One target of one entry has what it was owed."""
+
+    entry: UUID
+    target: Target
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Adopted:
+    """The sink has this finding open in the place of ours: its id is the one that counts."""
+
+    ours: UUID
+    theirs: FindingRef
+
+
+def sift(policy_uid: str, pending: Sequence[Entry]) -> tuple[Entry, ...]:
+    """The entries whose ids derive from their words; a forged one is not told."""
+    return tuple(entry for entry in pending if derives(policy_uid, entry))
+
+
+def clear(pending: Sequence[Entry], delivered: Collection[Delivered]) -> tuple[Entry, ...]:
+    """Takes away the targets that have been served, and entries without any left."""
+    done = {(d.entry, d.target) for d in delivered}
+    kept = []
+    for entry in pending:
+        targets = tuple(t for t in entry.targets if (entry.id, t) not in done)
+        if targets:
+            kept.append(entry if targets == entry.targets else _aimed(entry, targets))
+    return tuple(kept)
+
+
+def adopt(pending: Sequence[Entry], adopted: Mapping[UUID, FindingRef]) -> tuple[Entry, ...]:
+    """Renames the entries of findings that the sink knows under another id.
+
+    The opening is in the sink already; its Event, if the first finding's was
+    told, is answered as a duplicate.
+    """
+    kept = []
+    for entry in pending:
+        theirs = adopted.get(entry.finding) if entry.finding else None
+        if theirs is None:
+            kept.append(entry)
+            continue
+        targets = entry.targets
+        if entry.transition is Transition.OPEN:
+            targets = tuple(t for t in targets if t is not Target.SINK)
+        if targets:
+            renamed = {
+                "id": transition_id(theirs.id, entry.transition),
+                "finding": theirs.id,
+                "opened_at": theirs.opened_at,
+                "decided_at": max(entry.decided_at, theirs.opened_at),
+                "targets": targets,
+            }
+            kept.append(entry.model_copy(update=renamed))
+    return tuple(kept)
+
+
+def line(entry: Entry) -> tuple[str, str]:
+    """Entries of one line go to the sink in order of decision, one after the other."""
+    return entry.check, entry.event_type
+
+
+def bound(pending: Sequence[Entry], limit: int = LIMIT_BYTES) -> tuple[Entry, ...]:
+    """Keeps the log within its limit, in bytes of JSON.
+
+    The two oldest closed episodes of the noisiest check become one row, again
+    and again. Where only open findings are left, their openings go: the hourly
+    upsert of every open finding brings their rows.
+    """
+    entries = list(pending)
+    while _size(entries) > limit:
+        if not (_fold(entries) or _drop_opening(entries)):
+            break
+    return tuple(entries)
+
+
+def size(entry: Entry) -> int:
+    """Bytes of an entry as the API server gets it."""
+    data = entry.model_dump(mode="json", by_alias=True, exclude_none=True)
+    return len(json.dumps(data, separators=(",", ":")).encode())
+
+
+def _size(entries: Iterable[Entry]) -> int:
+    return sum(size(entry) + 1 for entry in entries)
+
+
+def _aimed(entry: Entry, targets: tuple[Target, ...]) -> Entry:
+    return entry.model_copy(update={"targets": targets})
+
+
+def _fold(entries: list[Entry]) -> bool:
+    """Folds the two oldest closed episodes of the check that has most of them."""
+    closings = [
+        e for e in entries if e.transition is Transition.RESOLVE and Target.SINK in e.targets
+    ]
+    noise = Counter(line(e) for e in closings)
+    for noisiest, count in noise.most_common():
+        if count < 2:  # noqa: PLR2004 - it takes two to fold
+            return False
+        first, *later = [e for e in closings if line(e) == noisiest]
+        # Only an episode that the sink has never heard of may vanish into another.
+        unheard = {
+            e.finding
+            for e in entries
+            if e.transition is Transition.OPEN and Target.SINK in e.targets
+        }
+        second = next((e for e in later if e.finding in unheard or e.folded), None)
+        if second is not None:
+            _merge(entries, first, second)
+            return True
+    return False
+
+
+def _merge(entries: list[Entry], first: Entry, second: Entry) -> None:
+    worst = first if _badness(first) >= _badness(second) else second
+    row = second.model_copy(
+        update={
+            "id": first.id,
+            "finding": first.finding,
+            "opened_at": first.opened_at,
+            "value": worst.value,
+            "gap": worst.gap,
+            "impact": worst.impact,
+            "folded": first.folded + second.folded + 1,
+            "targets": (Target.SINK,),
+        }
+    )
+    place = entries.index(first)
+    gone = {first.finding, second.finding}
+    kept = [e for e in entries[:place] if e.finding not in gone]
+    kept.append(row)
+    kept.extend(e for e in entries[place + 1 :] if e.finding not in gone)
+    entries[:] = kept
+
+
+def _badness(entry: Entry) -> float:
+    """How far past the red line; what did not get past it is less bad."""
+    if entry.objective is None or entry.value is None:
+        return 0.0
+    distance = entry.value - entry.objective.red_line
+    return distance if entry.objective.direction == "Below" else -distance
+
+
+def _drop_opening(entries: list[Entry]) -> bool:
+    closed = {e.finding for e in entries if e.transition is Transition.RESOLVE}
+    for index, entry in enumerate(entries):
+        if entry.transition is not Transition.RESOLVE and entry.finding not in closed:
+            del entries[index]
+            return True
+    return False

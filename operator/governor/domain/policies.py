@@ -1,0 +1,109 @@
+"""A policy with every default applied: what the rest of the domain works with."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+
+from governor.api.policy import CheckSpec, ObjectiveSpec, PolicySpec, Severity
+from governor.errors import SpecError
+from governor.probes.base import Probe
+from governor.values.durations import seconds
+from governor.values.objectives import Direction, Objective
+
+INTERVAL = "1h"
+SEVERITY: Severity = "warning"
+ERRORED_CHECKS = 3
+BLIND_AFTER = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One probe, one objective, and when a finding opens and ends."""
+
+    name: str
+    probe: Probe
+    objective: Objective
+    severity: Severity
+    interval: int
+    """Seconds between slots."""
+    failure_threshold: int
+    """Violated runs in a row before a finding opens."""
+    success_threshold: int
+    """Ok or Warning runs in a row before it is resolved."""
+    digest: str
+    """Changes with the check's spec, and then its counts start anew."""
+
+    @property
+    def event_type(self) -> str:
+        """The `event_type` of this check's findings."""
+        return type(self.probe).event_type(self.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What is tolerated."""
+
+    suspended: bool
+    checks: tuple[Check, ...]
+    errored_checks: int
+    """So many checks in Error are a self failure."""
+    blind_after: int
+    """So many runs in a row without a number make a check blind."""
+
+    @property
+    def shortest_interval(self) -> int:
+        """Seconds; the pace at which the status can be believed."""
+        return min(check.interval for check in self.checks)
+
+
+def resolve(spec: PolicySpec) -> Policy:
+    """Applies every default.
+
+    Raises:
+        SpecError: a check has no probe, several, or no objective where its probe
+            needs one. The API server's rules refuse these already.
+    """
+    self_failure = spec.self_failure
+    return Policy(
+        suspended=bool(spec.suspend),
+        checks=tuple(_check(check, spec.interval or INTERVAL) for check in spec.checks),
+        errored_checks=(self_failure and self_failure.errored_checks) or ERRORED_CHECKS,
+        blind_after=(self_failure and self_failure.blind_after) or BLIND_AFTER,
+    )
+
+
+def _check(spec: CheckSpec, interval: str) -> Check:
+    try:
+        probe = spec.probe
+    except ValueError as error:
+        raise SpecError(str(error)) from error
+    return Check(
+        name=spec.name,
+        probe=probe,
+        objective=_objective(spec.name, spec.objective, probe.OBJECTIVE),
+        severity=spec.severity or SEVERITY,
+        interval=seconds(spec.interval or interval),
+        failure_threshold=spec.failure_threshold or 1,
+        success_threshold=spec.success_threshold or 1,
+        digest=_digest(spec),
+    )
+
+
+def _objective(name: str, spec: ObjectiveSpec | None, default: Objective | None) -> Objective:
+    """The probe's objective, overridden field by field."""
+    spec = spec or ObjectiveSpec()
+    direction: Direction | None = spec.direction or (default.direction if default else None)
+    red_line = default.red_line if default and spec.red_line is None else spec.red_line
+    if direction is None or red_line is None:
+        raise SpecError(f"check {name!r}: set objective.direction and objective.redLine")
+    return Objective(
+        direction=direction,
+        red_line=red_line,
+        target=default.target if default and spec.target is None else spec.target,
+        minimum_samples=spec.minimum_samples or (default.minimum_samples if default else 1),
+    )
+
+
+def _digest(spec: CheckSpec) -> str:
+    text = json.dumps(spec.model_dump(mode="json", exclude_none=True), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
