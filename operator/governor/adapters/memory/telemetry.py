@@ -1,0 +1,60 @@
+"""Telemetry that a test can read back."""
+
+from dataclasses import dataclass, field
+
+from governor.api.status import PolicyStatus
+from governor.app.ports import ObjectKey, Telemetry
+from governor.values.outcomes import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Probing:
+    """One call of `probed`."""
+
+    kind: str
+    source: str
+    seconds: float
+    outcome: Outcome
+
+
+@dataclass(slots=True)
+class InMemoryTelemetry(Telemetry):
+    """Keeps everything it is told, in order."""
+
+    statuses: dict[ObjectKey, PolicyStatus] = field(default_factory=dict)
+    lateness: list[float] = field(default_factory=list)
+    probings: list[Probing] = field(default_factory=list)
+    deliveries: list[tuple[str, str]] = field(default_factory=list)
+    ticks: int = 0
+    sources: dict[str, bool] = field(default_factory=dict)
+
+    def evaluated(self, key: ObjectKey, status: PolicyStatus) -> None:
+        """Keeps the latest status of each policy."""
+        self.statuses[key] = status
+
+    def forgotten(self, key: ObjectKey) -> None:
+        """Drops the policy's status."""
+        self.statuses.pop(key, None)
+
+    def late(self, seconds: float) -> None:
+        """Keeps how late a slot was."""
+        self.lateness.append(seconds)
+
+    def probed(self, kind: str, source: str, seconds: float, outcome: Outcome) -> None:
+        """Keeps the probing."""
+        self.probings.append(Probing(kind=kind, source=source, seconds=seconds, outcome=outcome))
+
+    def delivered(self, target: str, outcome: str) -> None:
+        """Keeps the delivery."""
+        self.deliveries.append((target, outcome))
+
+    def ticked(self) -> None:
+        """Counts the tick."""
+        self.ticks += 1
+
+    def source_ready(self, name: str, ready: bool | None) -> None:
+        """Keeps the latest readiness of each source that is not gone."""
+        if ready is None:
+            self.sources.pop(name, None)
+        else:
+            self.sources[name] = ready

@@ -1,0 +1,120 @@
+"""The operator's metrics, on a registry of their own."""
+
+import platform
+from collections.abc import Callable
+from datetime import datetime
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+)
+
+from governor import __version__
+from governor.api.status import PolicyStatus
+from governor.app.ports import ObjectKey, Telemetry
+from governor.telemetry.policies import PolicyCollector
+from governor.values.outcomes import Fault, Outcome
+from governor.values.reasons import Reason
+
+disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, of no use
+
+_LATENESS_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
+_PROBE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+_NO_SUCH_SOURCE = ""
+"""Label of faults on sources that do not exist: a series for every name that a policy
+could make up would never go away."""
+
+
+class PrometheusTelemetry(Telemetry):
+    """Counts and gauges for Prometheus."""
+
+    def __init__(self, *, now: Callable[[], datetime], most_checks: int, cluster: str = "") -> None:
+        """Registers every metric.
+
+        Args:
+            now: the wall clock.
+            most_checks: so many checks at most get series of their own.
+            cluster: the cluster's name for people, a label of `governor_build_info`.
+        """
+        self.registry = registry = CollectorRegistry()
+        ProcessCollector(registry=registry)
+        self._policies = PolicyCollector(now=now, most_checks=most_checks)
+        registry.register(self._policies)
+        self._lateness = Histogram(
+            "governor_lateness_seconds",
+            "Seconds between the time of a slot and the start of its run.",
+            buckets=_LATENESS_BUCKETS,
+            registry=registry,
+        )
+        self._durations = Histogram(
+            "governor_probe_duration_seconds",
+            "Seconds that measuring took, by kind of probe and source.",
+            ("kind", "source"),
+            buckets=_PROBE_BUCKETS,
+            registry=registry,
+        )
+        self._faults = Counter(
+            "governor_probe_faults_total",
+            "Measurings that failed, by source and reason. No source: there is none of the name.",
+            ("source", "reason"),
+            registry=registry,
+        )
+        self._deliveries = Counter(
+            "governor_deliveries_total",
+            "Ends of attempts to tell a transition, by target and outcome.",
+            ("target", "outcome"),
+            registry=registry,
+        )
+        self._source_ready = Gauge(
+            "governor_source_ready",
+            "1 if the source answered when it was last probed, else 0.",
+            ("source",),
+            registry=registry,
+        )
+        Gauge(
+            "governor_build_info",
+            "Always 1; the labels say what runs.",
+            ("version", "python", "cluster"),
+            registry=registry,
+        ).labels(__version__, platform.python_version(), cluster).set(1)
+
+    def evaluated(self, key: ObjectKey, status: PolicyStatus) -> None:
+        """The latest status of a policy."""
+        self._policies.evaluated(key, status)
+
+    def forgotten(self, key: ObjectKey) -> None:
+        """The policy's series go."""
+        self._policies.forgotten(key)
+
+    def late(self, seconds: float) -> None:
+        """A slot was started so long after its time; never before it."""
+        self._lateness.observe(max(seconds, 0.0))
+
+    def probed(self, kind: str, source: str, seconds: float, outcome: Outcome) -> None:
+        """A probe took so long and yielded this."""
+        unknown = isinstance(outcome, Fault) and outcome.reason is Reason.SOURCE_NOT_FOUND
+        source = _NO_SUCH_SOURCE if unknown else source
+        self._durations.labels(kind, source).observe(seconds)
+        if isinstance(outcome, Fault):
+            self._faults.labels(source, outcome.reason).inc()
+
+    def delivered(self, target: str, outcome: str) -> None:
+        """A delivery ended."""
+        self._deliveries.labels(target, outcome).inc()
+
+    def ticked(self) -> None:
+        """A timer fired."""
+        self._policies.ticked()
+
+    def source_ready(self, name: str, ready: bool | None) -> None:
+        """A source's latest probing; None: its series go."""
+        if ready is not None:
+            self._source_ready.labels(name).set(ready)
+            return
+        for metric in (self._source_ready, self._durations, self._faults):
+            metric.remove_by_labels({"source": name})

@@ -1,0 +1,275 @@
+"""Metrics: no value, no sample; series go with their object; stale is Unknown."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import pytest
+from prometheus_client import generate_latest
+
+from governor.api.status import CheckStatus, Entry, PolicyStatus, Target, Transition
+from governor.app.ports import ObjectKey
+from governor.telemetry.metrics import PrometheusTelemetry
+from governor.values.outcomes import Fault, Measurement
+from governor.values.reasons import Reason, Verdict
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+FLYWHEEL = ObjectKey(uid="u1", namespace="aiops", name="flywheel")
+OTHER = ObjectKey(uid="u2", namespace="aiops", name="other")
+
+
+class Scraped:
+    """A telemetry, its clock, and what a scrape finds."""
+
+    def __init__(self, most_checks: int = 5000) -> None:
+        """Starts at noon."""
+        self.now = NOW
+        self.telemetry = PrometheusTelemetry(
+            now=lambda: self.now, most_checks=most_checks, cluster="prod"
+        )
+
+    def value(self, metric: str, **labels: str) -> float | None:
+        """A sample's value, None where there is no sample."""
+        return self.telemetry.registry.get_sample_value(metric, labels)
+
+    def labels(self, metric: str) -> list[dict[str, str]]:
+        """The label sets of all samples of a name."""
+        return [
+            sample.labels
+            for family in self.telemetry.registry.collect()
+            for sample in family.samples
+            if sample.name == metric
+        ]
+
+    def verdicts(self, metric: str, **labels: str) -> dict[str, float]:
+        """Verdict → sample."""
+        return {
+            found["verdict"]: self.value(metric, **found) or 0.0
+            for found in self.labels(metric)
+            if labels.items() <= found.items()
+        }
+
+
+@pytest.fixture
+def scraped() -> Scraped:
+    """An empty telemetry."""
+    return Scraped()
+
+
+def check(name: str, verdict: Verdict, value: float | None = None) -> CheckStatus:
+    """A check's status."""
+    return CheckStatus(name=name, verdict=verdict, reason=Reason.MET, value=value)
+
+
+def status(*checks: CheckStatus, verdict: str | None = "Ok") -> PolicyStatus:
+    """A status that is valid for 15 minutes."""
+    return PolicyStatus.model_validate(
+        {"verdict": verdict, "valid_until": NOW + timedelta(minutes=15), "checks": checks}
+    )
+
+
+def entry(targets: tuple[Target, ...], decided_at: datetime) -> Entry:
+    """An entry of the log."""
+    return Entry(
+        id=UUID(int=1),
+        transition=Transition.OPEN,
+        decided_at=decided_at,
+        generation=1,
+        severity="warning",
+        reason="PastRedLine",
+        targets=targets,
+    )
+
+
+def test_a_verdict_is_a_set_of_states(scraped: Scraped) -> None:
+    """1 for the current one, 0 for every other."""
+    scraped.telemetry.evaluated(FLYWHEEL, status(verdict="Violated"))
+
+    assert scraped.verdicts("governor_policy_verdict") == {
+        "Violated": 1,
+        "Error": 0,
+        "NoData": 0,
+        "Warning": 0,
+        "Ok": 0,
+        "Unknown": 0,
+        "Suspended": 0,
+    }
+    scraped.telemetry.evaluated(FLYWHEEL, status(verdict="Ok"))
+    assert scraped.value(
+        "governor_policy_verdict", namespace="aiops", policy="flywheel", verdict="Violated"
+    ) == pytest.approx(0)
+
+
+def test_a_check_without_a_value_has_no_sample(scraped: Scraped) -> None:
+    """Neither before nor after it had one; 0 is a value."""
+    name = "governor_check_value"
+    labels = {"namespace": "aiops", "policy": "flywheel", "check": "a"}
+    scraped.telemetry.evaluated(FLYWHEEL, status(check("a", Verdict.NO_DATA)))
+    assert scraped.value(name, **labels) is None
+
+    scraped.telemetry.evaluated(FLYWHEEL, status(check("a", Verdict.OK, 0.0)))
+    assert scraped.value(name, **labels) == pytest.approx(0)
+
+    scraped.telemetry.evaluated(FLYWHEEL, status(check("a", Verdict.ERROR)))
+    assert scraped.value(name, **labels) is None
+    assert scraped.verdicts("governor_check_verdict", check="a")["Error"] == pytest.approx(1)
+
+
+def test_past_its_validity_everything_is_unknown(scraped: Scraped) -> None:
+    """Time alone does that; no call is needed."""
+    scraped.telemetry.evaluated(FLYWHEEL, status(check("a", Verdict.OK, 1.0)))
+    scraped.now = NOW + timedelta(minutes=15)
+    assert scraped.verdicts("governor_policy_verdict")["Ok"] == pytest.approx(1)
+
+    scraped.now += timedelta(seconds=1)
+
+    assert scraped.verdicts("governor_policy_verdict")["Unknown"] == pytest.approx(1)
+    assert scraped.verdicts("governor_policy_verdict")["Ok"] == pytest.approx(0)
+    assert scraped.verdicts("governor_check_verdict")["Unknown"] == pytest.approx(1)
+    assert not scraped.labels("governor_check_value")
+
+
+def test_a_policy_that_was_never_evaluated_is_unknown(scraped: Scraped) -> None:
+    """No verdict is not a good one."""
+    scraped.telemetry.evaluated(FLYWHEEL, PolicyStatus())
+
+    assert scraped.verdicts("governor_policy_verdict")["Unknown"] == pytest.approx(1)
+
+
+def test_a_suspended_policy_says_so_and_shows_no_old_value(scraped: Scraped) -> None:
+    """Nobody looks, so nothing is known about its checks, however long it takes."""
+    scraped.telemetry.evaluated(
+        FLYWHEEL, PolicyStatus(verdict="Suspended", checks=(check("a", Verdict.VIOLATED, 1.0),))
+    )
+    scraped.now += timedelta(days=365)
+
+    assert scraped.verdicts("governor_policy_verdict")["Suspended"] == pytest.approx(1)
+    assert scraped.verdicts("governor_check_verdict")["Unknown"] == pytest.approx(1)
+    assert not scraped.labels("governor_check_value")
+
+
+def test_the_series_of_a_deleted_policy_go(scraped: Scraped) -> None:
+    """And only those."""
+    scraped.telemetry.evaluated(FLYWHEEL, status(check("a", Verdict.OK, 1.0)))
+    scraped.telemetry.evaluated(OTHER, status(check("a", Verdict.OK, 1.0)))
+
+    scraped.telemetry.forgotten(FLYWHEEL)
+    scraped.telemetry.forgotten(FLYWHEEL)
+
+    for metric in ("governor_policy_verdict", "governor_check_value", "governor_check_verdict"):
+        assert {labels["policy"] for labels in scraped.labels(metric)} == {"other"}
+
+
+def test_beyond_the_limit_checks_have_no_series_and_are_counted() -> None:
+    """The first ones keep theirs when they are evaluated again."""
+    scraped = Scraped(most_checks=3)
+    two = status(check("a", Verdict.OK, 1.0), check("b", Verdict.OK, 1.0))
+    scraped.telemetry.evaluated(FLYWHEEL, two)
+    scraped.telemetry.evaluated(OTHER, two)
+    scraped.telemetry.evaluated(FLYWHEEL, two)
+
+    shown = [(found["policy"], found["check"]) for found in scraped.labels("governor_check_value")]
+    assert shown == [("flywheel", "a"), ("flywheel", "b"), ("other", "a")]
+    assert scraped.value("governor_checks_without_series") == pytest.approx(1)
+    assert len(scraped.labels("governor_policy_verdict")) == 14
+
+    scraped.telemetry.forgotten(FLYWHEEL)
+    assert len(scraped.labels("governor_check_value")) == 2
+    assert scraped.value("governor_checks_without_series") == pytest.approx(0)
+
+
+def test_what_is_pending_is_counted_by_target(scraped: Scraped) -> None:
+    """Nothing pending is a true 0; then there is no oldest."""
+    assert scraped.value("governor_pending", target="sink") == pytest.approx(0)
+    assert scraped.value("governor_pending_oldest_timestamp_seconds") is None
+
+    old, new = NOW - timedelta(minutes=5), NOW
+    scraped.telemetry.evaluated(
+        FLYWHEEL,
+        PolicyStatus(
+            pending=(entry((Target.SINK, Target.EVENT), new), entry((Target.SINK,), old)),
+        ),
+    )
+
+    assert scraped.value("governor_pending", target="sink") == pytest.approx(2)
+    assert scraped.value("governor_pending", target="event") == pytest.approx(1)
+    assert scraped.value("governor_pending_oldest_timestamp_seconds") == old.timestamp()
+
+
+def test_probes_are_timed_and_faults_counted(scraped: Scraped) -> None:
+    """By kind and source; by source and reason."""
+    fault = Fault(reason=Reason.TIMEOUT, message="5 s")
+    scraped.telemetry.probed("promql", "prom", 0.2, Measurement(value=1.0))
+    scraped.telemetry.probed("promql", "prom", 5.0, fault)
+
+    count = scraped.value("governor_probe_duration_seconds_count", kind="promql", source="prom")
+    assert count == pytest.approx(2)
+    faults = scraped.value("governor_probe_faults_total", source="prom", reason="Timeout")
+    assert faults == pytest.approx(1)
+
+
+def test_the_series_of_a_deleted_source_go(scraped: Scraped) -> None:
+    """And only those."""
+    fault = Fault(reason=Reason.TIMEOUT, message="5 s")
+    for source in ("gone", "stays"):
+        scraped.telemetry.probed("sql", source, 1.0, fault)
+        scraped.telemetry.source_ready(source, ready=source == "stays")
+    assert scraped.value("governor_source_ready", source="gone") == pytest.approx(0)
+
+    scraped.telemetry.source_ready("gone", None)
+
+    for metric in (
+        "governor_source_ready",
+        "governor_probe_duration_seconds_count",
+        "governor_probe_faults_total",
+    ):
+        assert [labels["source"] for labels in scraped.labels(metric)] == ["stays"]
+
+
+def test_made_up_source_names_make_no_series(scraped: Scraped) -> None:
+    """Else a policy's author could fill the memory; the fault itself is counted."""
+    missing = Fault(reason=Reason.SOURCE_NOT_FOUND, message="no source")
+    for number in range(100):
+        scraped.telemetry.probed("sql", f"made-up-{number}", 0.0, missing)
+
+    faults = scraped.value("governor_probe_faults_total", source="", reason="SourceNotFound")
+    assert faults == pytest.approx(100)
+    assert len(scraped.labels("governor_probe_faults_total")) == 1
+
+
+def test_a_tick_is_dated_while_there_are_policies(scraped: Scraped) -> None:
+    """Without any, an old tick would read like an operator that hangs."""
+    name = "governor_last_tick_timestamp_seconds"
+    assert scraped.value(name) is None
+    scraped.telemetry.evaluated(FLYWHEEL, status())
+    scraped.telemetry.ticked()
+    assert scraped.value(name) == NOW.timestamp()
+
+    scraped.telemetry.forgotten(FLYWHEEL)
+
+    assert scraped.value(name) is None
+
+
+def test_lateness_and_deliveries_are_counted(scraped: Scraped) -> None:
+    """A slot started early by rounding is not late."""
+    scraped.telemetry.late(0.002)
+    scraped.telemetry.late(-0.001)
+    scraped.telemetry.delivered("sink", "delivered")
+
+    assert scraped.value("governor_lateness_seconds_count") == pytest.approx(2)
+    assert scraped.value("governor_lateness_seconds_sum") == pytest.approx(0.002)
+    delivered = scraped.value("governor_deliveries_total", target="sink", outcome="delivered")
+    assert delivered == pytest.approx(1)
+
+
+def test_the_exposition_names_what_runs_and_invents_nothing(scraped: Scraped) -> None:
+    """Before anything happened only true figures are there."""
+    text = generate_latest(scraped.telemetry.registry).decode()
+    samples = [line for line in text.splitlines() if line.startswith("governor_")]
+
+    assert [line for line in samples if "lateness" not in line] == [
+        'governor_pending{target="sink"} 0.0',
+        'governor_pending{target="event"} 0.0',
+        "governor_checks_without_series 0.0",
+        next(line for line in samples if line.startswith("governor_build_info")),
+    ]
+    assert 'cluster="prod"' in text
