@@ -1,11 +1,53 @@
 """trustDrift: how many playbooks in use have lost the platform's trust."""
 
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
 from typing import Annotated
 
 from pydantic import Field
 
-from governor.probes.base import SqlProbe
-from governor.values.durations import Duration
+from governor.probes import counting
+from governor.probes.base import Access, Guidance, SqlAnswer, SqlProbe, SqlQuery
+from governor.probes.slo import DECIMALS
+from governor.values.durations import Age
+from governor.values.objectives import Direction, Objective
+from governor.values.outcomes import Fact, Outcome
+
+MINIMUM_TRUST = 0.2
+DEPRECATE_UNUSED_AFTER = "30d"
+
+MOST_TO_DEPRECATE = 20
+"""How many of those to deprecate are named: as many as one run would take."""
+MOST_SAMPLES = 10
+"""How many of the drifted playbooks that are kept are named."""
+LONGEST_ID = 200
+"""So much of an id is told, in characters."""
+
+# NaN sorts above every number in PostgreSQL and NULL compares with none: both are
+# asked for by name. `at` alone says what is old; the server's clock is not asked.
+_QUERY = """\
+WITH drifted AS (
+  SELECT playbook_id, trust_score,
+         COALESCE(trust_score <> 'NaN'
+                  AND COALESCE(last_used_at, created_at) < $2, false) AS unused
+  FROM {playbooks}
+  WHERE (status IS NULL OR status NOT IN ('deprecated', 'archived'))
+    AND (trust_score < $1::numeric OR trust_score IS NULL OR trust_score = 'NaN')
+)
+SELECT
+  (SELECT count(*) FROM {playbooks}
+   WHERE status IS NULL OR status NOT IN ('deprecated', 'archived')) AS total,
+  count(*) AS drifted,
+  count(*) FILTER (WHERE trust_score IS NULL OR trust_score = 'NaN') AS unjudged,
+  count(*) FILTER (WHERE unused) AS unused,
+  ARRAY(SELECT left(playbook_id, {longest}) FROM drifted
+        WHERE unused AND playbook_id IS NOT NULL
+        ORDER BY trust_score, playbook_id COLLATE "C" LIMIT {to_deprecate}) AS unused_ids,
+  ARRAY(SELECT left(playbook_id, {longest}) FROM drifted
+        WHERE NOT unused AND playbook_id IS NOT NULL
+        ORDER BY trust_score NULLS LAST, playbook_id COLLATE "C" LIMIT {samples}) AS kept_ids
+FROM drifted"""
 
 
 class TrustDrift(SqlProbe):
@@ -15,9 +57,92 @@ class TrustDrift(SqlProbe):
     counts as drifted.
     """
 
+    ACCESS = Access.BUILTIN_CHECKS
+    FINDING_STATUS = "warning"
+    OBJECTIVE = Objective(direction=Direction.BELOW, red_line=0)
+    GUIDANCE = Guidance(
+        hint="Agents still follow playbooks that they should no longer trust.",
+        next_action="review_low_trust_playbooks",
+        items=(
+            "Review the playbooks with the lowest trust first: repair, retrain or retire each",
+            "Look at the incidents that lowered their trust, and at what the repairs did",
+            "Deprecate drifted playbooks that nobody has used for long",
+        ),
+    )
+
     minimum_trust: Annotated[float, Field(ge=0, le=1)] | None = None
     """A playbook with a lower trust score has drifted. A number from 0 to 1. Default: 0.2."""
 
-    deprecate_unused_after: Duration | None = None
+    deprecate_unused_after: Age | None = None
     """How long a drifted playbook may go unused before it is listed as one to deprecate.
-    A whole number of s, m, h or d, such as 30d. Default: 30d."""
+    A whole number of s, m, h or d, such as 30d, up to 3650d. Default: 30d."""
+
+    @classmethod
+    def event_type(cls, check: str) -> str:
+        del check  # One event type for the kind.
+        return "trust_drift"
+
+    def query(self, relations: Mapping[str, str], at: datetime) -> SqlQuery:
+        playbooks = relations["playbooks"]
+        return SqlQuery(
+            text=_QUERY.format(
+                playbooks=playbooks,
+                to_deprecate=MOST_TO_DEPRECATE,
+                samples=MOST_SAMPLES,
+                longest=LONGEST_ID,
+            ),
+            # As the policy spells it: 0.2 has no exact float, but an exact numeric.
+            parameters=(
+                Decimal(repr(self._minimum)),
+                counting.earlier(at, self._unused_after),
+            ),
+            columns={
+                playbooks: {
+                    "playbook_id": counting.TEXT,
+                    "status": counting.TEXT,
+                    "trust_score": counting.NUMBER,
+                    "last_used_at": counting.TIME,
+                    "created_at": counting.TIME,
+                }
+            },
+        )
+
+    def read(self, answer: SqlAnswer) -> Outcome:
+        row = answer.row()
+        drifted, total = counting.count(row, "drifted"), counting.count(row, "total")
+        return counting.share(
+            drifted,
+            total,
+            of="playbooks in use",
+            facts={
+                "drifted_count": drifted,
+                "total_playbooks": total,
+                "would_deprecate_count": counting.count(row, "unused"),
+                "unjudged": counting.count(row, "unjudged"),
+            },
+            lists={
+                "would_deprecate_ids": counting.names(row, "unused_ids"),
+                "sample_playbook_ids": counting.names(row, "kept_ids"),
+            },
+        )
+
+    def impact(
+        self, check: str, value: float, objective: Objective, facts: Mapping[str, Fact]
+    ) -> dict[str, Fact]:
+        """`threshold` is the minimum trust, not the red line."""
+        del check, objective
+        return {
+            "drifted_count": facts.get("drifted_count"),
+            "total_playbooks": facts.get("total_playbooks"),
+            "drift_ratio": round(value, DECIMALS),
+            "threshold": self._minimum,
+            "auto_deprecate_after_days": counting.days(self._unused_after),
+        }
+
+    @property
+    def _minimum(self) -> float:
+        return MINIMUM_TRUST if self.minimum_trust is None else self.minimum_trust
+
+    @property
+    def _unused_after(self) -> str:
+        return self.deprecate_unused_after or DEPRECATE_UNUSED_AFTER
