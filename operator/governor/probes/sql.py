@@ -10,7 +10,7 @@ from pydantic import Field
 from governor.probes.base import Access, Guidance, SqlAnswer, SqlProbe, SqlQuery
 from governor.probes.slo import slo_impact, underscored
 from governor.values.objectives import Objective
-from governor.values.outcomes import Absence, Fact, Fault, FaultError, Measurement, Outcome
+from governor.values.outcomes import Absence, Fact, FaultError, Measurement, Outcome
 from governor.values.reasons import Reason
 
 _MOST_SAMPLES = 2**63 - 1
@@ -49,18 +49,9 @@ class Sql(SqlProbe):
     def read(self, answer: SqlAnswer) -> Outcome:
         """One number, which may be non-finite: the judge makes NoData of that."""
         try:
-            value, samples = _columns(answer.columns)
-            if len(answer.rows) > 1:
-                raise FaultError(
-                    Reason.SEVERAL_ROWS,
-                    "the query gave more than one row: aggregate them, or add LIMIT 1",
-                )
-            if answer.rows:
-                row = answer.rows[0]
-                return _measured(row[value], None if samples is None else (row[samples],))
+            return _measured(_only_row(answer))
         except FaultError as error:
             return error.fault
-        return Absence(reason=Reason.EMPTY_RESULT, message="the query gave no row")
 
     def impact(
         self, check: str, value: float, objective: Objective, facts: Mapping[str, Fact]
@@ -69,31 +60,34 @@ class Sql(SqlProbe):
         return slo_impact(check, value, objective)
 
 
-def _columns(names: tuple[str, ...]) -> tuple[int, int | None]:
-    """Where the value and the samples are. A single column is the value, whatever its name."""
-    if len(names) == 1:
-        return 0, None
-    if sorted(names) == ["samples", "value"]:
-        return names.index("value"), names.index("samples")
-    shown = ", ".join(names[:4]) + (", …" if names[4:] else "")
-    raise FaultError(
-        Reason.SEVERAL_COLUMNS,
-        f"the query must give value, or value and samples, not {len(names)} columns: {shown}",
-    )
+def _only_row(answer: SqlAnswer) -> Mapping[str, object]:
+    """The row by its columns; empty where there is none.
+
+    A single column is the value, whatever its name.
+    """
+    names = answer.columns if len(answer.columns) > 1 else ("value",) * len(answer.columns)
+    if sorted(names) not in (["value"], ["samples", "value"]):
+        shown = ", ".join(names[:4]) + (", …" if names[4:] else "")
+        raise FaultError(
+            Reason.SEVERAL_COLUMNS,
+            f"the query must give value, or value and samples, not {len(names)} columns: {shown}",
+        )
+    if len(answer.rows) > 1:
+        raise FaultError(
+            Reason.SEVERAL_ROWS, "the query gave more than one row: aggregate them, or add LIMIT 1"
+        )
+    return dict(zip(names, answer.rows[0], strict=True)) if answer.rows else {}
 
 
-def _measured(value: object, samples: tuple[object] | None) -> Outcome:
-    if value is None:
-        return _null("value")
-    if samples is None:
-        return Measurement(value=_number(value))
-    if samples[0] is None:
-        return _null("samples")
-    return Measurement(value=_number(value), samples=_count(samples[0]))
-
-
-def _null(column: str) -> Absence:
-    return Absence(reason=Reason.NULL_VALUE, message=f"the query gave NULL as its {column}")
+def _measured(row: Mapping[str, object]) -> Outcome:
+    if not row:
+        return Absence(reason=Reason.EMPTY_RESULT, message="the query gave no row")
+    for column, value in row.items():
+        if value is None:
+            message = f"the query gave NULL as its {column}"
+            return Absence(reason=Reason.NULL_VALUE, message=message)
+    samples = _count(row["samples"]) if "samples" in row else None
+    return Measurement(value=_number(row["value"]), samples=samples)
 
 
 def _number(value: object) -> float:
