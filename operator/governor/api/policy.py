@@ -1,7 +1,10 @@
 """GovernancePolicy.spec as users write it. Defaults are applied in `domain.policies`."""
 
-from typing import Literal
+from typing import Annotated, Literal, get_args
 
+from pydantic import Field
+
+from governor.api.check_rules import check_rules, objective_rules
 from governor.probes.base import Probe
 from governor.probes.execution_blast_radius import ExecutionBlastRadius
 from governor.probes.knowledge_degradation import KnowledgeDegradation
@@ -9,58 +12,159 @@ from governor.probes.llm_hallucination import LlmHallucination
 from governor.probes.promql import Promql
 from governor.probes.sql import Sql
 from governor.probes.trust_drift import TrustDrift
-from governor.values.durations import Duration
+from governor.values.durations import Interval
 from governor.values.model import SpecModel
+from governor.values.names import CheckName, text
 from governor.values.objectives import Direction
+from governor.values.rules import Keyed, Rule
 
 Severity = Literal["info", "warning", "critical"]
+
+Threshold = Annotated[int, Field(ge=1, le=100)]
+"""So many runs in a row."""
 
 
 class ObjectiveSpec(SpecModel):
     """What the value must be; what is left out comes from the probe's defaults."""
 
     direction: Direction | None = None
+    """On which side of the lines the value is good: Above or Below. Required for promql
+    and sql; not allowed for the built-in checks, which are always Below."""
+
     red_line: float | None = None
+    """Past this value the check is Violated; on it, it is not. Required for promql and sql.
+    Default: trustDrift 0, knowledgeDegradation 0.2, llmHallucination 0.1,
+    executionBlastRadius 0.15."""
+
     target: float | None = None
-    minimum_samples: int | None = None
+    """Past this value, but not past the red line, the check is a Warning. At or above the
+    red line where the direction is Above, else at or below it.
+    Default: none; the check is then never a Warning."""
+
+    minimum_samples: Annotated[int, Field(ge=1, le=1_000_000_000)] | None = None
+    """With fewer samples than this the check is NoData. Not allowed for promql, which
+    knows no samples. At least 1. Default: 1."""
+
+    @classmethod
+    def rules(cls) -> tuple[Rule, ...]:
+        """Target and red line on the right sides."""
+        return objective_rules()
 
 
 class GuidanceSpec(SpecModel):
     """What a person should do about a finding of this check."""
 
-    remediation: tuple[str, ...] | None = None
-    next_action: str | None = None
-    hint: str | None = None
+    remediation: (
+        Annotated[tuple[Annotated[str, text(300)], ...], Field(min_length=1, max_length=10)] | None
+    ) = None
+    """Steps to take, in order; up to 10, each up to 300 characters.
+    Default: the probe's own."""
+
+    next_action: Annotated[str, text(100)] | None = None
+    """A word for the next action, such as a runbook's name; up to 100 characters.
+    Default: the probe's own."""
+
+    hint: Annotated[str, text(500)] | None = None
+    """One sentence that helps to understand the finding; up to 500 characters.
+    Default: the probe's own."""
 
 
 class OwnershipSpec(SpecModel):
     """Whose a finding of this check is."""
 
-    lead_agent: str | None = None
-    lead_reason: str | None = None
-    support_agents: tuple[str, ...] | None = None
-    human_owner: str | None = None
-    human_reason: str | None = None
+    lead_agent: Annotated[str, text(100)] | None = None
+    """The agent that works on the finding. Default: none."""
+
+    lead_reason: Annotated[str, text(300)] | None = None
+    """Why this agent. Default: none."""
+
+    support_agents: (
+        Annotated[tuple[Annotated[str, text(100)], ...], Field(min_length=1, max_length=10)] | None
+    ) = None
+    """Agents that help; up to 10. Default: none."""
+
+    human_owner: Annotated[str, text(100)] | None = None
+    """The person or team that answers for it. Default: none."""
+
+    human_reason: Annotated[str, text(300)] | None = None
+    """Why this person or team. Default: none."""
 
 
 class CheckSpec(SpecModel):
-    """One probe and one objective. A new probe kind is one more line here."""
+    """One probe and one objective."""
 
-    name: str
-    interval: Duration | None = None
+    name: CheckName
+    """The check's name, unique within the policy: a DNS label of up to 40 characters."""
+
+    interval: Interval | None = None
+    """How often the check runs: 5s to 7d, a multiple of 5s, as a whole number of s, m, h
+    or d, such as 15m. Default: the policy's interval."""
+
     severity: Severity | None = None
-    objective: ObjectiveSpec | None = None
-    failure_threshold: int | None = None
-    success_threshold: int | None = None
-    guidance: GuidanceSpec | None = None
-    ownership: OwnershipSpec | None = None
+    """How grave a finding of this check is: info, warning or critical. Default: warning."""
 
+    objective: ObjectiveSpec | None = None
+    """What the value must be. Required for promql and sql; for the built-in checks each
+    field has a default of its own."""
+
+    failure_threshold: Threshold | None = None
+    """How many Violated runs in a row open a finding, 1 to 100. The verdict is always that
+    of the latest run. Default: 1."""
+
+    success_threshold: Threshold | None = None
+    """How many Ok or Warning runs in a row resolve the finding, 1 to 100. Default: 1."""
+
+    guidance: GuidanceSpec | None = None
+    """What a person should do about a finding. Default: the probe's own guidance."""
+
+    ownership: OwnershipSpec | None = None
+    """Whose a finding is. Default: nobody's."""
+
+    # A new kind of probe is one more line here, and its file.
     trust_drift: TrustDrift | None = None
+    """Measures the share of playbooks in use whose trust score is below a minimum.
+    A check has exactly one probe."""
+
     knowledge_degradation: KnowledgeDegradation | None = None
+    """Measures the share of knowledge entries that are stale.
+    A check has exactly one probe."""
+
     llm_hallucination: LlmHallucination | None = None
+    """Measures the share of the latest verified diagnoses that failed verification.
+    A check has exactly one probe."""
+
     execution_blast_radius: ExecutionBlastRadius | None = None
+    """Measures the share of the latest automatic repairs that failed.
+    A check has exactly one probe."""
+
     promql: Promql | None = None
+    """Measures the value of a PromQL query. Needs objective.direction and
+    objective.redLine. A check has exactly one probe."""
+
     sql: Sql | None = None
+    """Measures the number that a SELECT gives. Needs objective.direction and
+    objective.redLine. A check has exactly one probe."""
+
+    @classmethod
+    def kinds(cls) -> dict[str, type[Probe]]:
+        """Every kind of probe, by its field's name in a manifest."""
+        return {
+            field.alias or name: kind
+            for name, field in cls.model_fields.items()
+            for kind in get_args(field.annotation)
+            if isinstance(kind, type) and issubclass(kind, Probe)
+        }
+
+    @classmethod
+    def rules(cls) -> tuple[Rule, ...]:
+        """Exactly one probe, and an objective that suits it."""
+        return check_rules(cls.kinds())
+
+    @property
+    def probes(self) -> tuple[Probe, ...]:
+        """The probes that are given; the rules see to it that there is one."""
+        given = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(value for value in given if isinstance(value, Probe))
 
     @property
     def probe(self) -> Probe:
@@ -69,23 +173,36 @@ class CheckSpec(SpecModel):
         Raises:
             ValueError: there is none, or more than one.
         """
-        found = [v for name in type(self).model_fields if isinstance(v := getattr(self, name), Probe)]
-        if len(found) != 1:
-            raise ValueError(f"check {self.name!r} must have exactly one probe, not {len(found)}")
-        return found[0]
+        if len(self.probes) != 1:
+            raise ValueError(
+                f"check {self.name!r} must have exactly one probe, not {len(self.probes)}"
+            )
+        return self.probes[0]
 
 
 class SelfFailureSpec(SpecModel):
     """When governance itself counts as failing."""
 
-    errored_checks: int | None = None
-    blind_after: int | None = None
+    errored_checks: Annotated[int, Field(ge=1, le=32)] | None = None
+    """So many checks of the policy in Error open a critical finding, 1 to 32. Default: 3."""
+
+    blind_after: Annotated[int, Field(ge=1, le=100)] | None = None
+    """So many runs in a row in Error or NoData open a finding that the check is blind,
+    1 to 100. Default: 3."""
 
 
 class PolicySpec(SpecModel):
     """What a platform team tolerates, and how often to look."""
 
     suspend: bool | None = None
-    interval: Duration | None = None
-    checks: tuple[CheckSpec, ...]
+    """While true, nothing is measured and every finding stays as it is. Default: false."""
+
+    interval: Interval | None = None
+    """How often each check runs that does not say so itself: 5s to 7d, a multiple of 5s,
+    as a whole number of s, m, h or d, such as 15m. Default: 1h."""
+
+    checks: Annotated[tuple[CheckSpec, ...], Field(min_length=1, max_length=32), Keyed("name")]
+    """What is measured, and what is tolerated; 1 to 32 checks with distinct names."""
+
     self_failure: SelfFailureSpec | None = None
+    """When governance itself counts as failing. Default: each field's own."""

@@ -1,86 +1,227 @@
-"""GovernanceSource: a server to measure from, and who may use it for what."""
+"""GovernanceSource: a server to measure from, and who may use it for what.
 
-from typing import Literal
+Defaults are applied where a source is put to use: `adapters.postgres`, `adapters.prometheus`.
+"""
 
+import re
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from governor.api.conditions import Conditions
+from governor.api.namespaces import AllowedNamespaces
 from governor.probes.base import Access
-from governor.values.durations import Duration
-from governor.values.model import SpecModel, StatusModel
+from governor.values.durations import Timeout
+from governor.values.model import ATOMIC, SpecModel, StatusModel
+from governor.values.names import ObjectName, SecretKey
+from governor.values.rules import Distinct, Rule
 
-from governor.api.conditions import Condition
+RELATIONS = ("playbooks", "knowledge_entries", "incident_evidence", "auto_repair_executions")
+"""The governed tables, by the names that the probes know."""
+
+_IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_$]{0,62}"
+_URL = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9/._~%!$&()*+,;=:@-]*)?$"
 
 
 class SecretKeyRef(SpecModel):
     """One key of a Secret in the operator's own namespace."""
 
-    name: str
-    key: str
+    model_config = ATOMIC
+
+    name: ObjectName
+    """The Secret's name, in the operator's own namespace."""
+
+    key: SecretKey
+    """The key within the Secret."""
 
 
 class BasicSecretRef(SpecModel):
     """A Secret in the operator's own namespace holding a user and a password."""
 
-    name: str
-    username_key: str | None = None
-    password_key: str | None = None
+    model_config = ATOMIC
 
+    name: ObjectName
+    """The Secret's name, in the operator's own namespace."""
 
-class LabelRequirement(SpecModel):
-    """As in a Kubernetes label selector."""
+    username_key: SecretKey | None = None
+    """The key that holds the user's name. Default: username."""
 
-    key: str
-    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"]
-    values: tuple[str, ...] | None = None
-
-
-class LabelSelector(SpecModel):
-    """As in Kubernetes: all of it must match."""
-
-    match_labels: dict[str, str] | None = None
-    match_expressions: tuple[LabelRequirement, ...] | None = None
-
-
-class AllowedNamespaces(SpecModel):
-    """Whose policies may use the source. (`from` is a word of Python's.)"""
-
-    from_: Literal["All", "Selector"]
-    selector: LabelSelector | None = None
+    password_key: SecretKey | None = None
+    """The key that holds the password. Default: password."""
 
 
 class PostgresTls(SpecModel):
+    """How the PostgreSQL server's certificate is verified."""
+
     mode: Literal["VerifyFull", "VerifyCA", "Disable"] | None = None
+    """VerifyFull: the certificate's authority and the host's name. VerifyCA: the authority
+    alone. Disable: no TLS. Default: VerifyFull."""
+
     ca_secret_ref: SecretKeyRef | None = None
+    """The authorities to trust, as PEM. Default: those of the operator's system."""
+
+
+_RELATION_KEYS = Rule(
+    message=f"relations maps {', '.join(RELATIONS[:-1])} and {RELATIONS[-1]}, nothing else",
+    cel=f"self.all(name, name in {list(RELATIONS)})",
+    holds=lambda relations: all(name in RELATIONS for name in relations),
+)
+
+Relation = Annotated[
+    str, StringConstraints(pattern=rf"^{_IDENTIFIER}(\.{_IDENTIFIER})?$", max_length=127)
+]
+"""A table or view, as `schema.table` or `table`."""
 
 
 class PostgresSource(SpecModel):
+    """A PostgreSQL server. It is only ever read, in read-only transactions."""
+
     secret_ref: SecretKeyRef
+    """The key that holds the connection string (postgresql://user:password@host/database)
+    for the built-in checks."""
+
     custom_sql_secret_ref: SecretKeyRef | None = None
+    """The key that holds the connection string for sql checks: a login role of their own,
+    with no more rights than their authors may have. Required where access has CustomSql."""
+
     tls: PostgresTls | None = None
-    statement_timeout: Duration | None = None
-    max_connections: int | None = None
-    relations: dict[str, str] | None = None
+    """How the server's certificate is verified. Default: VerifyFull."""
+
+    statement_timeout: Timeout | None = None
+    """How long one statement may take: 1s to 30s. Default: 10s."""
+
+    max_connections: Annotated[int, Field(ge=1, le=32)] | None = None
+    """How many connections each of the pools may hold, 1 to 32. Default: 4."""
+
+    relations: (
+        Annotated[dict[str, Relation], Field(min_length=1, max_length=4), _RELATION_KEYS] | None
+    ) = None
+    """Which table or view stands for a governed table: a map from playbooks,
+    knowledge_entries, incident_evidence or auto_repair_executions to `schema.table` or
+    `table`, spelled as in the catalog. Default: the same name, in schema public."""
 
 
 class PrometheusTls(SpecModel):
+    """How the Prometheus server's certificate is verified."""
+
     ca_secret_ref: SecretKeyRef | None = None
+    """The authorities to trust, as PEM. Default: those of the operator's system."""
 
 
 class PrometheusSource(SpecModel):
-    url: str
+    """A server that answers instant queries as Prometheus does."""
+
+    url: Annotated[
+        str,
+        StringConstraints(min_length=1, max_length=2048),
+        Rule(
+            message="give an http or https URL without user, query or fragment, such as "
+            "http://prometheus.monitoring:9090; credentials belong in bearerSecretRef or "
+            "basicSecretRef",
+            cel=f"self.matches(r'{_URL}')",
+            holds=lambda url: re.fullmatch(_URL, url) is not None,
+        ),
+    ]
+    """The server's address, with the path prefix if it has one: http or https, without
+    user, query or fragment, such as http://prometheus.monitoring:9090."""
+
     bearer_secret_ref: SecretKeyRef | None = None
+    """The key that holds a bearer token. At most one of bearerSecretRef and basicSecretRef.
+    Default: none is sent."""
+
     basic_secret_ref: BasicSecretRef | None = None
+    """The Secret that holds a user and a password for basic authentication. At most one of
+    bearerSecretRef and basicSecretRef. Default: none is sent."""
+
     tls: PrometheusTls | None = None
-    timeout: Duration | None = None
+    """How the server's certificate is verified; only with an https URL.
+    Default: by the authorities of the operator's system."""
+
+    timeout: Timeout | None = None
+    """How long one query may take: 1s to 30s. Default: 5s."""
+
+    @classmethod
+    def rules(cls) -> tuple[Rule, ...]:
+        """One way to authenticate; TLS where there is TLS."""
+        return _PROMETHEUS_RULES
+
+
+_PROMETHEUS_RULES = (
+    Rule(
+        message="give at most one of bearerSecretRef and basicSecretRef",
+        cel="!(has(self.bearerSecretRef) && has(self.basicSecretRef))",
+        holds=lambda it: it.bearer_secret_ref is None or it.basic_secret_ref is None,
+    ),
+    Rule(
+        message="tls needs an https url: change the url, or remove tls",
+        cel="!has(self.tls) || self.url.startsWith('https://')",
+        holds=lambda it: it.tls is None or it.url.startswith("https://"),
+    ),
+)
 
 
 class SourceSpec(SpecModel):
+    """A server to measure from, and who may use it for what."""
+
     allowed_namespaces: AllowedNamespaces
-    access: tuple[Access, ...] | None = None
+    """Whose policies may use the source. They can learn all that the source's credentials
+    can read."""
+
+    access: Annotated[tuple[Access, ...], Field(min_length=1, max_length=2), Distinct()] | None = (
+        None
+    )
+    """What a PostgreSQL source may be used for. BuiltinChecks: trustDrift,
+    knowledgeDegradation, llmHallucination and executionBlastRadius. CustomSql: sql checks.
+    Only with postgres. Default: BuiltinChecks."""
+
     postgres: PostgresSource | None = None
+    """A PostgreSQL server. Exactly one of postgres and prometheus."""
+
     prometheus: PrometheusSource | None = None
+    """A Prometheus server. Exactly one of postgres and prometheus."""
+
+    @classmethod
+    def rules(cls) -> tuple[Rule, ...]:
+        """One kind of server, and access that it can give."""
+        return _SOURCE_RULES
+
+
+_SOURCE_RULES = (
+    Rule(
+        message="give exactly one of postgres and prometheus",
+        cel="has(self.postgres) != has(self.prometheus)",
+        holds=lambda it: (it.postgres is None) != (it.prometheus is None),
+    ),
+    Rule(
+        message="access belongs to postgres: remove it",
+        cel="!has(self.access) || has(self.postgres)",
+        holds=lambda it: it.access is None or it.postgres is not None,
+    ),
+    Rule(
+        message="access CustomSql needs postgres.customSqlSecretRef, the login of sql checks",
+        cel="!has(self.access) || !('CustomSql' in self.access) || !has(self.postgres)"
+        " || has(self.postgres.customSqlSecretRef)",
+        holds=lambda it: (
+            Access.CUSTOM_SQL not in (it.access or ())
+            or it.postgres is None
+            or it.postgres.custom_sql_secret_ref is not None
+        ),
+    ),
+)
 
 
 class SourceStatus(StatusModel):
-    observed_generation: int | None = None
-    server_version: str | None = None
-    last_probed: str | None = None
-    conditions: tuple[Condition, ...] = ()
+    """Whether the server can be reached. It never gates measuring."""
+
+    observed_generation: Annotated[int, Field(ge=0)] | None = None
+    """The generation of the spec that this status is about."""
+
+    server_version: Annotated[str, Field(max_length=200)] | None = None
+    """The server's product and version, as it told at the latest successful probing."""
+
+    last_probed: datetime | None = None
+    """When the server was last probed."""
+
+    conditions: Conditions = ()
+    """Ready: True while the server answers; else its message says why not."""

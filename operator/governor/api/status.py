@@ -1,87 +1,176 @@
-"""GovernancePolicy.status: what is known, and the log of what is yet to be told."""
+"""GovernancePolicy.status: what is known, and the log of what is yet to be told.
+
+Bounds are wide on purpose: a status that the API server refuses is a run that never
+happened. What writes it stays far below them.
+"""
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from governor.api.conditions import Condition
-from governor.values.model import StatusModel
+from pydantic import Field
+
+from governor.api.conditions import Conditions
+from governor.values.model import ATOMIC, StatusModel
 from governor.values.objectives import Direction
 from governor.values.reasons import Reason, Verdict
+from governor.values.rules import Distinct, Keyed
+
+Count = Annotated[int, Field(ge=0)]
+Word = Annotated[str, Field(max_length=253)]
+Message = Annotated[str, Field(max_length=4096)]
+Json = Annotated[str, Field(max_length=16384)]
 
 
 class FindingRef(StatusModel):
     """An open finding."""
 
+    model_config = ATOMIC
+
     id: UUID
-    event_type: str
+    """The finding's id, by which every receiver knows it."""
+
+    event_type: Word
+    """The kind of finding, such as trust_drift."""
+
     opened_at: datetime
+    """When it was opened."""
 
 
-class LastFinding(StatusModel):
+class LastFinding(FindingRef):
     """The latest finding that was resolved."""
 
-    id: UUID
-    event_type: str
-    opened_at: datetime
     resolved_at: datetime
-    reason: str
+    """When it was resolved."""
+
+    reason: Word
+    """Why it was resolved, such as Recovered."""
 
 
 class CheckStatus(StatusModel):
     """One check's latest run, and the life of its finding."""
 
-    name: str
+    name: Annotated[str, Field(min_length=1, max_length=40)]
+    """The check's name."""
+
     verdict: Verdict = Verdict.NO_DATA
+    """What the latest run says: Violated, Error, NoData, Warning or Ok."""
+
     reason: Reason = Reason.NOT_YET_EVALUATED
-    message: str = ""
+    """One word for why the verdict is what it is."""
+
+    message: Message = ""
+    """Why, for people."""
+
     value: float | None = None
+    """The measured value; at most 5 minutes old. None while there is none."""
+
     gap: float | None = None
-    samples: int | None = None
+    """Past the red line: how far. Else the distance to the target, positive where it is
+    met; without a target, to the red line."""
+
+    samples: Count | None = None
+    """How many things the value was computed from, where the probe knows."""
+
     last_evaluated: datetime | None = None
+    """When the check was last run."""
+
     since: datetime | None = None
-    digest: str = ""
-    violations: int = 0
-    successes: int = 0
+    """Since when the verdict is what it is."""
+
+    digest: Word = ""
+    """Changes with the check's spec, and then its counts start anew."""
+
+    violations: Count = 0
+    """Violated runs in a row, as far as the failure threshold."""
+
+    successes: Count = 0
+    """Ok or Warning runs in a row, as far as the success threshold."""
+
     blind_since: datetime | None = None
-    """Since when the check can't be measured, as the CheckBlind Event told; none while it can."""
-    blind_runs: int = 0
+    """Since when the check can't be measured, as the CheckBlind Event told; none while it
+    can."""
+
+    blind_runs: Count = 0
+    """Error or NoData runs in a row, as far as selfFailure.blindAfter."""
+
     counted_slot: datetime | None = None
+    """The latest slot that violations or successes have counted."""
+
     blind_slot: datetime | None = None
+    """The latest slot that blindRuns has counted."""
+
     finding: FindingRef | None = None
+    """The open finding of the check, if there is one."""
+
     last_finding: LastFinding | None = None
+    """The latest finding of the check that was resolved."""
+
     blind: FindingRef | None = None
+    """The open finding that the check is blind, if there is one."""
+
     last_blind: LastFinding | None = None
+    """The latest finding that the check was blind, once resolved."""
 
 
 class PolicyFinding(StatusModel):
     """A finding of the whole policy: self failure, data gap."""
 
-    event_type: str
+    event_type: Annotated[str, Field(min_length=1, max_length=253)]
+    """The kind of finding: governance_self_failure or governance_slo_data_gap."""
+
     finding: FindingRef | None = None
+    """The open finding, if there is one."""
+
     last_finding: LastFinding | None = None
+    """The latest one that was resolved."""
 
 
 class Summary(StatusModel):
     """How many checks have which verdict."""
 
-    ok: int = 0
-    warning: int = 0
-    violated: int = 0
-    no_data: int = 0
-    error: int = 0
+    model_config = ATOMIC
+
+    ok: Count = 0
+    """Checks that are Ok."""
+
+    warning: Count = 0
+    """Checks that are past their target."""
+
+    violated: Count = 0
+    """Checks that are past their red line."""
+
+    no_data: Count = 0
+    """Checks without data to judge."""
+
+    error: Count = 0
+    """Checks that could not be measured."""
 
 
 class SloSummary(StatusModel):
     """The promql checks together."""
 
-    violated: int = 0
-    no_data: int = 0
-    ok: int = 0
-    error: int = 0
+    model_config = ATOMIC
+
+    violated: Count = 0
+    """Promql checks that are Violated."""
+
+    no_data: Count = 0
+    """Promql checks that are NoData."""
+
+    ok: Count = 0
+    """Promql checks that are Ok or Warning."""
+
+    error: Count = 0
+    """Promql checks that are Error."""
+
     all_no_data: bool = False
+    """Whether at least one is NoData and none was measured."""
+
     status: Literal["violated", "no_data", "error", "partial_data", "ok"]
+    """The first that applies: violated (any), no_data (allNoData), error (any),
+    partial_data (any NoData), ok."""
 
 
 class Transition(StrEnum):
@@ -104,51 +193,118 @@ class EntryObjective(StatusModel):
     """The objective that was judged by."""
 
     direction: Direction
+    """On which side of the lines the value is good."""
+
     red_line: float
+    """Past this value the check is Violated."""
+
     target: float | None = None
+    """Past this value the check is a Warning."""
 
 
 class Entry(StatusModel):
     """One transition that is yet to be told, with all that can't be rebuilt later."""
 
     id: UUID
-    """Transition id; derives from the finding, or for blind and measurable from the check."""
+    """The transition's id; derives from the finding, or for blind and measurable from the
+    check."""
+
     transition: Transition
-    check: str = ""
-    """Empty for findings of the whole policy."""
-    event_type: str = ""
-    """Empty for blind and measurable, which belong to no finding."""
+    """What happened: open, resolve, blind or measurable."""
+
+    check: Annotated[str, Field(max_length=40)] = ""
+    """The check; empty for findings of the whole policy."""
+
+    event_type: Word = ""
+    """The kind of finding; empty for blind and measurable, which belong to none."""
+
     finding: UUID | None = None
+    """The finding's id, if the transition belongs to one."""
+
     opened_at: datetime | None = None
+    """When the finding was opened."""
+
     decided_at: datetime
-    resolved_reason: str | None = None
-    generation: int
-    severity: str
-    reason: str
-    message: str = ""
+    """When the transition was decided."""
+
+    resolved_reason: Word | None = None
+    """Why the finding was resolved."""
+
+    generation: Count
+    """The generation of the spec that was judged by."""
+
+    severity: Word
+    """The severity of the check, or of the policy's finding."""
+
+    reason: Word
+    """The reason of the verdict."""
+
+    message: Message = ""
+    """Why, for people."""
+
     value: float | None = None
+    """The measured value."""
+
     gap: float | None = None
-    samples: int | None = None
+    """Past the red line: how far. Else the distance to the target or the red line."""
+
+    samples: Count | None = None
+    """How many things the value was computed from."""
+
     objective: EntryObjective | None = None
-    impact: str = "{}"
+    """The objective that was judged by."""
+
+    impact: Json = "{}"
     """JSON object: `details.impact`, numbers and words."""
-    lists: str = "{}"
+
+    lists: Json = "{}"
     """JSON object of lists: playbook ids, errors of checks; cut, with a count."""
-    folded: int = 0
-    targets: tuple[Target, ...]
+
+    folded: Count = 0
+    """How many earlier episodes were folded into this one."""
+
+    targets: Annotated[tuple[Target, ...], Field(max_length=16), Distinct()]
+    """Whom it is yet to be told."""
 
 
 class PolicyStatus(StatusModel):
     """The whole status of a policy."""
 
-    observed_generation: int | None = None
+    observed_generation: Count | None = None
+    """The generation of the spec that this status is about."""
+
     verdict: Literal["Violated", "Error", "NoData", "Warning", "Ok", "Suspended"] | None = None
+    """The worst verdict of the checks: Violated, Error, NoData, Warning or Ok; Suspended
+    while the policy is."""
+
     last_evaluated: datetime | None = None
+    """When a check of the policy was last run."""
+
     valid_until: datetime | None = None
-    last_handled_run_now: str | None = None
+    """Past this time the status can't be believed: the operator may be down."""
+
+    last_handled_run_now: Word | None = None
+    """The latest value of the annotation governance.aiops.dev/run-now that was obeyed."""
+
     summary: Summary = Summary()
+    """How many checks have which verdict."""
+
     slo: SloSummary | None = None
-    conditions: tuple[Condition, ...] = ()
-    checks: tuple[CheckStatus, ...] = ()
-    findings: tuple[PolicyFinding, ...] = ()
-    pending: tuple[Entry, ...] = ()
+    """The promql checks together, where there are any."""
+
+    conditions: Conditions = ()
+    """Ready: every check could be measured, or had no data. Compliant: no check is
+    Violated, and all are known. Stalled: somebody must change a spec."""
+
+    checks: Annotated[tuple[CheckStatus, ...], Field(max_length=32), Keyed("name")] = ()
+    """Each check's latest run, and the life of its finding."""
+
+    findings: Annotated[tuple[PolicyFinding, ...], Field(max_length=8), Keyed("eventType")] = ()
+    """Findings of the whole policy: self failure, data gap."""
+
+    pending: Annotated[
+        tuple[Entry, ...],
+        Field(max_length=256, json_schema_extra={"x-kubernetes-list-type": "atomic"}),
+    ] = ()
+    """The log: transitions that are yet to be told. Only the operator writes it; an entry
+    of another hand is not delivered."""

@@ -7,7 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from governor.values.model import SpecModel
+from governor.values.model import ATOMIC, SpecModel
+from governor.values.names import ObjectName
 from governor.values.objectives import Objective
 from governor.values.outcomes import Fact, Outcome
 
@@ -29,7 +30,10 @@ class SourceKind(StrEnum):
 class SourceRef(SpecModel):
     """Names a GovernanceSource."""
 
-    name: str
+    model_config = ATOMIC
+
+    name: ObjectName
+    """The name of a GovernanceSource that allows this namespace."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,17 @@
 """The base of every model that mirrors a part of a custom resource."""
 
-from pydantic import BaseModel, ConfigDict
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
 from pydantic.alias_generators import to_camel
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
+
+from governor.values.rules import VALIDATIONS, Rule, broken
+
+ATOMIC = ConfigDict(json_schema_extra={"x-kubernetes-map-type": "atomic"})
+"""For a model that only makes sense as a whole: server-side apply replaces it, and
+`managedFields` has one line for it."""
 
 
 class SpecModel(BaseModel):
@@ -13,7 +23,30 @@ class SpecModel(BaseModel):
         frozen=True,
         extra="forbid",
         use_attribute_docstrings=True,
+        allow_inf_nan=False,
     )
+
+    @classmethod
+    def rules(cls) -> tuple[Rule, ...]:
+        """What must hold of the fields together."""
+        return ()
+
+    @model_validator(mode="after")
+    def _obeys_its_rules(self) -> Self:
+        """Refuses what a rule refuses, naming every rule that does."""
+        if refusing := [rule for rule in self.rules() if not rule.holds(self)]:
+            raise broken(*refusing)
+        return self
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Tells the rules in the model's JSON schema."""
+        told = handler(schema)
+        if rules := cls.rules():
+            handler.resolve_ref_schema(told)[VALIDATIONS] = [rule.validation for rule in rules]
+        return told
 
 
 class StatusModel(BaseModel):

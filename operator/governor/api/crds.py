@@ -1,0 +1,226 @@
+"""The CustomResourceDefinitions, generated from the models: `crds/` has them as YAML."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel
+
+from governor.api import GROUP, VERSION
+from governor.api.policy import PolicySpec
+from governor.api.source import SourceSpec, SourceStatus
+from governor.api.status import PolicyStatus
+from governor.api.structural import Schema, structural_schema
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of `kubectl get`."""
+
+    name: str
+    path: str
+    type: str = "string"
+    description: str
+    wide: bool = False
+    """Only shown with `-o wide`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """A kind of custom resource."""
+
+    kind: str
+    plural: str
+    short_name: str
+    namespaced: bool
+    description: str
+    spec: type[BaseModel]
+    status: type[BaseModel]
+    columns: tuple[Column, ...]
+    selectable: tuple[str, ...] = ()
+    """Paths that field selectors may name."""
+
+    @property
+    def crd_name(self) -> str:
+        """The name of the CustomResourceDefinition."""
+        return f"{self.plural}.{GROUP}"
+
+
+def _condition(type_: str, field: str) -> str:
+    return f'.status.conditions[?(@.type=="{type_}")].{field}'
+
+
+_AGE = Column(
+    name="Age", path=".metadata.creationTimestamp", type="date", description="Time since creation."
+)
+
+POLICIES = Resource(
+    kind="GovernancePolicy",
+    plural="governancepolicies",
+    short_name="govpol",
+    namespaced=True,
+    description="A GovernancePolicy says what a platform team tolerates from its AI agents: which "
+    "checks are measured, how often, and which values are Ok, a Warning or a violation.",
+    spec=PolicySpec,
+    status=PolicyStatus,
+    columns=(
+        Column(
+            name="Compliant",
+            path=_condition("Compliant", "status"),
+            description="True: no check is past its red line. Unknown: not all could be judged.",
+        ),
+        Column(name="Verdict", path=".status.verdict", description="The worst check's verdict."),
+        Column(
+            name="Ok", path=".status.summary.ok", type="integer", description="Checks that are Ok."
+        ),
+        Column(
+            name="Warn",
+            path=".status.summary.warning",
+            type="integer",
+            description="Checks that are past their target.",
+        ),
+        Column(
+            name="Violated",
+            path=".status.summary.violated",
+            type="integer",
+            description="Checks that are past their red line.",
+        ),
+        Column(
+            name="NoData",
+            path=".status.summary.noData",
+            type="integer",
+            description="Checks without data to judge.",
+        ),
+        Column(
+            name="Error",
+            path=".status.summary.error",
+            type="integer",
+            description="Checks that could not be measured.",
+        ),
+        Column(
+            name="Evaluated",
+            path=".status.lastEvaluated",
+            type="date",
+            description="Time since a check was last run.",
+        ),
+        _AGE,
+        Column(
+            name="Message",
+            path=_condition("Compliant", "message"),
+            description="Which checks are worst, and why.",
+            wide=True,
+        ),
+    ),
+    selectable=(".status.verdict",),
+)
+
+SOURCES = Resource(
+    kind="GovernanceSource",
+    plural="governancesources",
+    short_name="govsrc",
+    namespaced=False,
+    description="A GovernanceSource is a PostgreSQL or Prometheus server that policies measure "
+    "from. It says who may use it for what; its Secrets live in the operator's namespace.",
+    spec=SourceSpec,
+    status=SourceStatus,
+    columns=(
+        Column(
+            name="Ready",
+            path=_condition("Ready", "status"),
+            description="Whether the server answers.",
+        ),
+        Column(
+            name="Reason",
+            path=_condition("Ready", "reason"),
+            description="Why it is ready, or not.",
+        ),
+        Column(
+            name="Version", path=".status.serverVersion", description="What the server says it is."
+        ),
+        Column(
+            name="Probed",
+            path=".status.lastProbed",
+            type="date",
+            description="Time since the server was last probed.",
+        ),
+        _AGE,
+        Column(
+            name="Message",
+            path=_condition("Ready", "message"),
+            description="Why the server is ready, or not.",
+            wide=True,
+        ),
+    ),
+)
+
+RESOURCES = (POLICIES, SOURCES)
+
+
+def definition(resource: Resource) -> dict[str, Any]:
+    """The CustomResourceDefinition of a resource, as a manifest."""
+    version: dict[str, Any] = {
+        "name": VERSION,
+        "served": True,
+        "storage": True,
+        "subresources": {"status": {}},
+        "additionalPrinterColumns": [_column(column) for column in resource.columns],
+        "schema": {"openAPIV3Schema": _schema(resource)},
+    }
+    if resource.selectable:
+        version["selectableFields"] = [{"jsonPath": path} for path in resource.selectable]
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": resource.crd_name},
+        "spec": {
+            "group": GROUP,
+            "scope": "Namespaced" if resource.namespaced else "Cluster",
+            "names": {
+                "kind": resource.kind,
+                "listKind": f"{resource.kind}List",
+                "plural": resource.plural,
+                "singular": resource.kind.lower(),
+                "shortNames": [resource.short_name],
+                "categories": ["governance"],
+            },
+            "versions": [version],
+        },
+    }
+
+
+def _column(column: Column) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "name": column.name,
+        "type": column.type,
+        "jsonPath": column.path,
+        "description": column.description,
+    }
+    return made | ({"priority": 1} if column.wide else {})
+
+
+def _schema(resource: Resource) -> Schema:
+    """The whole object; the API server itself describes `metadata`."""
+    return {
+        "description": resource.description,
+        "type": "object",
+        "required": ["spec"],
+        "properties": {
+            "apiVersion": {
+                "description": f"The version of this schema: {GROUP}/{VERSION}.",
+                "type": "string",
+                "maxLength": 100,
+            },
+            "kind": {
+                "description": f"The kind of resource: {resource.kind}.",
+                "type": "string",
+                "maxLength": 100,
+            },
+            "metadata": {"type": "object"},
+            "spec": _described(resource.spec, "What is wanted."),
+            "status": _described(resource.status, "What is known. Only the operator writes it."),
+        },
+    }
+
+
+def _described(model: type[BaseModel], lead: str) -> Schema:
+    schema = structural_schema(model)
+    return schema | {"description": f"{lead} {schema['description']}"}

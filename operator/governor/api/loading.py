@@ -1,0 +1,70 @@
+"""From a custom resource as the API server or a file has it to its model."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from governor.api.policy import PolicySpec
+from governor.api.source import SourceSpec
+from governor.errors import SpecError
+from governor.values.model import SpecModel
+
+_Spec = TypeVar("_Spec", bound=SpecModel)
+
+# Pydantic's words, where a manifest's author would want others.
+_WORDS = {
+    "missing": "is required",
+    "extra_forbidden": "unknown field: remove it, or check its spelling",
+    "model_type": "should be an object",
+    "dict_type": "should be an object",
+    "tuple_type": "should be a list",
+}
+
+
+def load_policy(body: Mapping[str, Any]) -> PolicySpec:
+    """The spec of a GovernancePolicy.
+
+    Raises:
+        SpecError: it can't be understood; the message names every field that is wrong,
+            as the manifest spells it, and the remedy.
+    """
+    return _load(PolicySpec, body)
+
+
+def load_source(body: Mapping[str, Any]) -> SourceSpec:
+    """The spec of a GovernanceSource.
+
+    Raises:
+        SpecError: it can't be understood; the message names every field that is wrong,
+            as the manifest spells it, and the remedy.
+    """
+    return _load(SourceSpec, body)
+
+
+def _load(model: type[_Spec], body: Mapping[str, Any]) -> _Spec:
+    """Reads as strictly as the API server does: as JSON, where "5" is no number."""
+    if "spec" not in body:
+        raise SpecError("spec: is required")
+    try:
+        return model.model_validate_json(json.dumps(body["spec"], default=_plain), strict=True)
+    except ValidationError as error:
+        raise SpecError("; ".join(_told(fault) for fault in error.errors())) from error
+
+
+def _plain(value: object) -> object:
+    """Read-only mappings as objects; what YAML takes for a date as the text it was."""
+    return dict(value) if isinstance(value, Mapping) else str(value)
+
+
+def _told(fault: ErrorDetails) -> str:
+    words = _WORDS.get(fault["type"]) or fault["msg"].replace("String should", "should")
+    return f"{_path(fault['loc'])}: {words}"
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """The field as the API server names it, such as `spec.checks[0].name`."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in location)
+    return "spec" + "".join(steps)
