@@ -1,0 +1,143 @@
+"""Requests to the API server as JSON in and out, each failure told apart.
+
+Nothing is retried here: whether a write was done is for the caller to find out.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any, Self
+
+import aiohttp
+import yarl
+from kubernetes.aio.client.api_client import ApiClient
+from kubernetes.aio.client.configuration import Configuration
+
+from governor import __version__
+from governor.adapters.kubernetes.credentials import Credentials
+from governor.errors import StoreError, UnavailableError
+
+_USER_AGENT = f"governor/{__version__}"
+_CONNECTIONS = 32
+
+_UNAUTHORIZED = 401
+_TOO_MANY = 429
+
+
+class RefusedError(StoreError):
+    """The server understood and said no (4xx but 429)."""
+
+    def __init__(self, status: int, answer: Mapping[str, Any]) -> None:
+        super().__init__(str(answer.get("message") or f"HTTP {status}"))
+        self.status = status
+        causes = (answer.get("details") or {}).get("causes") or ()
+        self.causes = frozenset(str(cause.get("reason")) for cause in causes)
+
+
+class Connection:
+    """One server, one identity, one pool. Use as an async context manager."""
+
+    def __init__(self, credentials: Credentials, *, timeout_seconds: float = 10.0) -> None:
+        """Must be called inside the event loop.
+
+        Args:
+            credentials: who we are, and to whom.
+            timeout_seconds: for one request, from connecting to the answer's last byte.
+        """
+        self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
+        arguments = _session_arguments(credentials, connections=_CONNECTIONS)
+        self._connector: aiohttp.TCPConnector = arguments["connector"]
+        configuration = Configuration(
+            host=credentials.server, retries=False, client_session_kwargs=arguments
+        )
+        self._client = ApiClient(configuration)
+        self._client.user_agent = _USER_AGENT
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Lets go of every connection."""
+        await self._client.close()  # type: ignore[no-untyped-call]
+        await self._connector.close()
+
+    async def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        query: Mapping[str, str] | None = None,
+    ) -> dict[str, Any]:
+        """The answer's JSON object.
+
+        Raises:
+            UnavailableError: timeout, lost connection, 429, 5xx, or no JSON.
+            RefusedError: any other status but 2xx.
+        """
+        _, url, headers, content, _ = await self._client.param_serialize(
+            method,
+            path,
+            query_params=list((query or {}).items()),
+            header_params={"Accept": "application/json"},
+            body=body,
+        )
+        try:
+            response = await self._client.call_api(
+                method, url, headers, content, _request_timeout=self._timeout
+            )
+            raw: bytes = await response.read()  # type: ignore[no-untyped-call]
+            return _answer(response.status, raw)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            what = str(error) or type(error).__name__
+            raise UnavailableError(f"{method} {path}: {what}") from error
+
+
+def open_session(credentials: Credentials, *traces: aiohttp.TraceConfig) -> aiohttp.ClientSession:
+    """A session for kopf, which wants one of its own in a loop of its own.
+
+    The token is put in per request, so that no watch need be cut to renew it.
+    """
+    arguments = _session_arguments(credentials, connections=0)
+    return aiohttp.ClientSession(
+        headers={"User-Agent": _USER_AGENT}, trace_configs=list(traces), **arguments
+    )
+
+
+def _session_arguments(credentials: Credentials, *, connections: int) -> dict[str, Any]:
+    """What makes an aiohttp session ours.
+
+    Proxies and ~/.netrc of the environment are left out: both halves of the operator
+    must talk to one and the same server.
+    """
+    server = yarl.URL(credentials.server).origin()
+
+    async def authorize(
+        request: aiohttp.ClientRequest, handler: aiohttp.ClientHandlerType
+    ) -> aiohttp.ClientResponse:
+        if request.url.origin() == server:  # never to where a redirect leads
+            request.headers.update(credentials.authorization())
+        request.server_hostname = credentials.server_name
+        response = await handler(request)
+        if response.status == _UNAUTHORIZED:
+            credentials.renew()
+        return response
+
+    return {
+        "connector": aiohttp.TCPConnector(ssl=credentials.tls, limit=connections),
+        "middlewares": (authorize,),
+        "trust_env": False,
+    }
+
+
+def _answer(status: int, raw: bytes) -> dict[str, Any]:
+    if status == _TOO_MANY or status // 100 == 5:  # noqa: PLR2004 - 5xx
+        raise UnavailableError(f"HTTP {status}: {raw[:200].decode(errors='replace')}")
+    answer = json.loads(raw)
+    if not isinstance(answer, dict):
+        raise ValueError("the answer is no JSON object")  # noqa: TRY004 - as json.loads does
+    if status // 100 != 2:  # noqa: PLR2004 - 2xx
+        raise RefusedError(status, answer)
+    return answer

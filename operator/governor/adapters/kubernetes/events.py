@@ -1,0 +1,89 @@
+"""Kubernetes Events, each told once: the name is the transition's, so a repeat is a 409."""
+
+from datetime import UTC
+
+from governor.adapters.kubernetes.connection import Connection, RefusedError
+from governor.api import API_VERSION, GROUP
+from governor.app.ports import EventRecord, Json
+from governor.errors import DeliveryError, RejectedError, UnavailableError
+
+_CONTROLLER = f"{GROUP}/governor"
+_NOTE_BYTES = 1024
+_WORD_CHARACTERS = 128
+
+_FORBIDDEN = 403
+_NOT_FOUND = 404
+_EXISTS = 409
+_INVALID = 422
+
+
+class KubernetesEventRecorder:
+    """Creates Events of events.k8s.io/v1 (`app.ports.EventRecorder`)."""
+
+    def __init__(self, connection: Connection, *, instance: str) -> None:
+        """Tells over a connection, as one replica of the operator.
+
+        Args:
+            connection: where to.
+            instance: which replica, such as the pod's name.
+        """
+        self._connection = connection
+        self._instance = instance[:_WORD_CHARACTERS] or "governor"
+
+    async def record(self, event: EventRecord) -> None:
+        """As the port says."""
+        path = f"/apis/events.k8s.io/v1/namespaces/{_namespace(event)}/events"
+        try:
+            await self._connection.request("POST", path, body=self._body(event))
+        except UnavailableError as error:
+            raise DeliveryError(str(error)) from error
+        except RefusedError as error:
+            if error.status == _EXISTS:
+                return
+            if _is_final(error):
+                raise RejectedError(str(error)) from error
+            raise DeliveryError(str(error)) from error
+
+    def _body(self, event: EventRecord) -> Json:
+        regarding = event.regarding
+        reference = {
+            "apiVersion": API_VERSION,
+            "kind": event.kind,
+            "name": regarding.name,
+            "uid": regarding.uid,
+        }
+        if regarding.namespace:
+            reference["namespace"] = regarding.namespace
+        return {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {"name": event.name, "namespace": _namespace(event)},
+            "eventTime": f"{event.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z",
+            "reportingController": _CONTROLLER,
+            "reportingInstance": self._instance,
+            "type": event.type,
+            "action": event.action[:_WORD_CHARACTERS],
+            "reason": event.reason[:_WORD_CHARACTERS],
+            "note": cut(event.note, _NOTE_BYTES),
+            "regarding": reference,
+        }
+
+
+def cut(text: str, size: int) -> str:
+    """At most so many bytes of UTF-8, never half a character; an ellipsis shows the cut."""
+    raw = text.encode()
+    if len(raw) <= size:
+        return text
+    ellipsis = "…"
+    return raw[: size - len(ellipsis.encode())].decode(errors="ignore") + ellipsis
+
+
+def _namespace(event: EventRecord) -> str:
+    """Events about cluster-scoped objects live in `default`: the API server insists."""
+    return event.regarding.namespace or "default"
+
+
+def _is_final(error: RefusedError) -> bool:
+    if error.status == _FORBIDDEN:
+        return "NamespaceTerminating" in error.causes
+    return error.status in (_NOT_FOUND, _INVALID)
