@@ -1,0 +1,58 @@
+-- Roles of the database that keeps governance events. Plain SQL, no backslash commands;
+-- run it as a superuser in that database, as often as you like, before `governor migrate`
+-- or after. If GOVERNOR_DATABASE_SCHEMA is not `governance`, replace that name below.
+--
+--   governor_owner   owns the schema; `governor migrate` works as it. Never the operator.
+--   governor_writer  the operator: reads, inserts, and updates what may change of a
+--                    finding. It can't delete, truncate, alter or create anything.
+--   governor_reader  people and dashboards: reads.
+--
+-- They are groups: nobody logs in as them. Make logins, with passwords of your own, and
+-- put each URL into its Secret:
+--
+--   CREATE ROLE governor_migrate LOGIN PASSWORD '…' IN ROLE governor_owner;
+--   CREATE ROLE governor         LOGIN PASSWORD '…' IN ROLE governor_writer;
+--   CREATE ROLE dashboard        LOGIN PASSWORD '…' IN ROLE governor_reader;
+--
+-- Logins need CONNECT on the database, which PUBLIC has unless you revoked it. What
+-- `governor migrate` makes belongs to the schema's owner, whoever runs it.
+
+DO $$
+DECLARE
+  role_name text;
+BEGIN
+  FOREACH role_name IN ARRAY ARRAY['governor_owner', 'governor_writer', 'governor_reader'] LOOP
+    IF NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = role_name) THEN
+      EXECUTE pg_catalog.format('CREATE ROLE %I NOLOGIN', role_name);
+    END IF;
+  END LOOP;
+END
+$$;
+
+CREATE SCHEMA IF NOT EXISTS governance;
+ALTER SCHEMA governance OWNER TO governor_owner;
+REVOKE ALL ON SCHEMA governance FROM PUBLIC;
+GRANT USAGE ON SCHEMA governance TO governor_writer, governor_reader;
+
+-- Tables to come: whatever a migration adds can be read. What else the writer needs is
+-- granted by the migration that makes the table.
+ALTER DEFAULT PRIVILEGES FOR ROLE governor_owner IN SCHEMA governance
+  GRANT SELECT ON TABLES TO governor_writer, governor_reader;
+
+-- Tables that are there: `governor migrate` grants the same where it finds the roles.
+DO $$
+BEGIN
+  IF pg_catalog.to_regclass('governance.ai_governance_events') IS NOT NULL THEN
+    ALTER TABLE governance.ai_governance_events OWNER TO governor_owner;
+    ALTER TABLE governance.governance_policy_revisions OWNER TO governor_owner;
+    ALTER TABLE governance.governance_schema_version OWNER TO governor_owner;
+    GRANT SELECT ON governance.ai_governance_events, governance.governance_policy_revisions,
+      governance.governance_schema_version TO governor_writer, governor_reader;
+    GRANT INSERT ON governance.ai_governance_events, governance.governance_policy_revisions
+      TO governor_writer;
+    GRANT UPDATE (details, details_at, namespace, policy, generation, severity,
+      resolved, resolved_at, resolved_reason, last_seen_at, folded)
+      ON governance.ai_governance_events TO governor_writer;
+  END IF;
+END
+$$;

@@ -1,0 +1,1 @@
+"""What talks to the world: each adapter implements a port of `governor.app.ports`."""

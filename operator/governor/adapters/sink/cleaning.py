@@ -1,0 +1,34 @@
+"""Makes text storable: one odd character must not keep a finding out of the database.
+
+PostgreSQL's text and jsonb know no NUL, UTF-8 no lone surrogates, and JSON no NaN.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+def clean_text(text: str) -> str:
+    """The text with what PostgreSQL can't store replaced by U+FFFD."""
+    return _UNSTORABLE.sub(_REPLACEMENT, text)
+
+
+def clean_json(value: Any) -> Any:
+    """A copy that jsonb takes: clean strings and keys, null for a number that is none."""
+    match value:
+        case None | bool() | int():
+            return value
+        case float():
+            return value if math.isfinite(value) else None
+        case str():
+            return clean_text(value)
+        case Mapping():
+            return {clean_text(str(key)): clean_json(item) for key, item in value.items()}
+        case list() | tuple():
+            return [clean_json(item) for item in value]
+        case _:
+            return clean_text(str(value))

@@ -1,0 +1,1 @@
+"""Migrations of the sink's schema, for Alembic; `migrating` runs them."""

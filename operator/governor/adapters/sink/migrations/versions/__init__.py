@@ -1,0 +1,1 @@
+"""One module per migration. None ever changes after it was released."""

@@ -1,0 +1,101 @@
+"""How deliveries of one finding merge into one row: in any order, repeated at will.
+
+The more folded delivery is the whole truth about its row, as it stands for several
+findings; among equals
+- `details` and what they rest on are the earliest delivery's (`details_at`),
+- the first end counts (`resolved_at`, and the reason goes with it),
+- `last_seen_at` is the latest.
+An UPDATE alone would be lost where the end comes before the opening.
+"""
+
+from typing import Any
+
+from sqlalchemy import ColumnElement, Insert, and_, case, func, or_
+from sqlalchemy.dialects.postgresql import insert
+
+from governor.adapters.sink.cleaning import clean_json, clean_text
+from governor.adapters.sink.tables import events, revisions
+from governor.app.ports import Episode, Revision
+
+_TOLD_TOGETHER = (
+    "details",
+    "details_at",
+    "namespace",
+    "policy",
+    "generation",
+    "severity",
+)
+
+
+def event_row(episode: Episode, cluster: str) -> dict[str, Any]:
+    """The row that an episode is on its own."""
+    reason = episode.resolved_reason
+    return {
+        "id": episode.id,
+        "event_type": clean_text(episode.event_type),
+        "details": clean_json(episode.details),
+        "details_at": episode.last_seen_at,
+        "resolved": episode.resolved_at is not None,
+        "resolved_at": episode.resolved_at,
+        "resolved_reason": None if reason is None else clean_text(reason),
+        "cluster": clean_text(cluster),
+        "namespace": clean_text(episode.namespace),
+        "policy": clean_text(episode.policy),
+        "policy_uid": clean_text(episode.policy_uid),
+        "generation": episode.generation,
+        "check_name": clean_text(episode.check_name),
+        "severity": clean_text(episode.severity),
+        "opened_at": episode.opened_at,
+        "last_seen_at": episode.last_seen_at,
+        "folded": episode.folded,
+    }
+
+
+def revision_row(revision: Revision, cluster: str) -> dict[str, Any]:
+    """The row of a revision."""
+    return {
+        "cluster": clean_text(cluster),
+        "policy_uid": clean_text(revision.policy_uid),
+        "generation": revision.generation,
+        "namespace": clean_text(revision.namespace),
+        "policy": clean_text(revision.policy),
+        "spec": clean_json(revision.spec),
+        "seen_at": revision.seen_at,
+        "field_manager": clean_text(revision.field_manager),
+    }
+
+
+def upsert_event(row: dict[str, Any]) -> Insert:
+    """Stores the row, or merges it into the one of the same id."""
+    statement = insert(events).values(row)
+    old, new = events.c, statement.excluded
+    same_fold = new.folded == old.folded
+    more_folded = new.folded > old.folded
+    tells = or_(more_folded, and_(same_fold, new.details_at < old.details_at))
+    ends = and_(
+        new.resolved,
+        or_(
+            ~old.resolved,
+            more_folded,
+            and_(same_fold, new.resolved_at < old.resolved_at),
+        ),
+    )
+
+    def newer(condition: ColumnElement[bool], column: str) -> ColumnElement[Any]:
+        return case((condition, new[column]), else_=old[column])
+
+    return statement.on_conflict_do_update(
+        index_elements=[old.id],
+        set_={
+            **{column: newer(tells, column) for column in _TOLD_TOGETHER},
+            **{column: newer(ends, column) for column in ("resolved_at", "resolved_reason")},
+            "resolved": or_(old.resolved, new.resolved),
+            "last_seen_at": func.greatest(old.last_seen_at, new.last_seen_at),
+            "folded": func.greatest(old.folded, new.folded),
+        },
+    )
+
+
+def insert_revision(row: dict[str, Any]) -> Insert:
+    """Stores the row unless it is there."""
+    return insert(revisions).values(row).on_conflict_do_nothing()
