@@ -1,5 +1,4 @@
-"""
-The embedded stack: what a cluster gives the operator, as plain processes.
+"""The embedded stack: what a cluster gives the operator, as plain processes.
 
 A real kube-apiserver with etcd, two PostgreSQL servers and a Prometheus, on
 free ports of 127.0.0.1, started by one command or one fixture and gone without
@@ -9,6 +8,6 @@ Start with :class:`governor_local.stack.Stack`.
 """
 
 from governor_local.errors import StackError
+from governor_local.stack import Stack
 
-
-__all__ = ["StackError"]
+__all__ = ["Stack", "StackError"]

@@ -25,8 +25,7 @@ class Binaries:
 
     @classmethod
     def find(cls, reporter: Reporter) -> "Binaries":
-        """
-        Find all programs, building what has to be built: minutes once, then nothing.
+        """Find all programs, building what has to be built: minutes once, then nothing.
 
         The API server and etcd come from ``KUBEBUILDER_ASSETS`` if that is set,
         else from the user's cache, else from a build.

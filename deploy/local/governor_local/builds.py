@@ -1,5 +1,4 @@
-"""
-Compiles the parts that no package registry offers as a program, once per user.
+"""Compiles the parts that no package registry offers as a program, once per user.
 
 Each build is a committed Go module whose go.mod names the programs as tools.
 The outcome is cached by the digest of everything that goes into it, so that a
@@ -30,8 +29,7 @@ _GIGABYTE = 1000**3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoBuild:
-    """
-    One Go module to build.
+    """One Go module to build.
 
     Attributes:
         module: folder of its go.mod.
@@ -74,9 +72,11 @@ KUBERNETES = GoBuild(
     programs={"kube-apiserver": "kube-apiserver", "server": "etcd"},
     # Without the stamp the server calls itself v0.0.0-master, which clients refuse to compare.
     flags=(
-        f"-ldflags=-s -w {_COMPONENT_VERSION}.gitVersion=v1.37.2"
-        f" {_COMPONENT_VERSION}.gitMajor=1 {_COMPONENT_VERSION}.gitMinor=37"
-        f" {_COMPONENT_VERSION}.gitCommit=module {_COMPONENT_VERSION}.gitTreeState=clean",
+        (
+            f"-ldflags=-s -w {_COMPONENT_VERSION}.gitVersion=v1.37.2"
+            f" {_COMPONENT_VERSION}.gitMajor=1 {_COMPONENT_VERSION}.gitMinor=37"
+            f" {_COMPONENT_VERSION}.gitCommit=module {_COMPONENT_VERSION}.gitTreeState=clean"
+        ),
     ),
     usual_seconds=240,
     download_megabytes=570,
@@ -101,8 +101,7 @@ PROMETHEUS = GoBuild(
 
 
 def ensure(build: GoBuild, reporter: Reporter) -> Path:
-    """
-    Give the folder with the build's programs, building them if the cache has none.
+    """Give the folder with the build's programs, building them if the cache has none.
 
     Raises:
         BuildError: there is no Go, too little disk, or the build failed.

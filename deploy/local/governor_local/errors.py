@@ -1,5 +1,4 @@
-"""
-Everything that can go wrong, each with a message fit for a person.
+"""Everything that can go wrong, each with a message fit for a person.
 
 StackError
 ├ PlatformError   this machine is of a kind the stack does not run on

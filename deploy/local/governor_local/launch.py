@@ -1,5 +1,4 @@
-"""
-Becomes the program it is told to run, having set what only the child itself can set.
+"""Becomes the program it is told to run, having set what only the child itself can set.
 
 Run as a script by :mod:`governor_local.processes`, with nothing but the standard
 library (``python -I -S``). It is a script because ``subprocess``'s
@@ -39,12 +38,11 @@ def main() -> None:
         _call(libc.prctl, _PR_SET_PDEATHSIG, options["death_signal"], 0, 0, 0)
         if os.getppid() != options["parent"]:
             sys.exit("the parent process is gone")
-    os.execv(program[0], program)
+    os.execv(program[0], program)  # noqa: S606 - becoming it is the purpose
 
 
 def _become(libc: ctypes.CDLL, uid: int, gid: int) -> None:
-    """
-    Change from root to another user that can still read and reach all files.
+    """Change from root to another user that can still read and reach all files.
 
     The user may have no right to enter the folders above the program (a home
     folder, say). Keeping that one capability avoids opening them to everybody.

@@ -20,8 +20,7 @@ def state_root() -> Path:
 
 
 def stack_directory(name: str) -> Path:
-    """
-    Folder of the stack of that name.
+    """Folder of the stack of that name.
 
     Raises:
         StackError: the name is not one to four dozen lower-case letters, digits and dashes.

@@ -1,5 +1,4 @@
-"""
-Processes that are known for sure: by pid, start time and boot.
+"""Processes that are known for sure: by pid, start time and boot.
 
 A pid alone says little: after a crash it may belong to a stranger. Every signal
 goes through a pidfd whose start time has been compared, so that only a process
@@ -26,8 +25,7 @@ _LAUNCHER = Path(__file__).with_name("launch.py")
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """
-    One process of this machine, running or gone.
+    """One process of this machine, running or gone.
 
     Attributes:
         pid: its process id.
@@ -41,8 +39,7 @@ class Process:
 
     @classmethod
     def of(cls, pid: int) -> "Process":
-        """
-        Take hold of a running process.
+        """Take hold of a running process.
 
         Raises:
             ProcessLookupError: there is none with that pid.
@@ -114,8 +111,7 @@ def spawn(
     death_signal: signal.Signals | None = None,
     unprivileged: bool = False,
 ) -> Process:
-    """
-    Start a program in a session of its own, its output appended to a log.
+    """Start a program in a session of its own, its output appended to a log.
 
     Args:
         program: absolute path and arguments.
@@ -167,8 +163,7 @@ def launched(
     death_signal: signal.Signals | None = None,
     unprivileged: bool = False,
 ) -> list[str]:
-    """
-    Give the command that becomes the program, in a session of its own; see :func:`spawn`.
+    """Give the command that becomes the program, in a session of its own; see :func:`spawn`.
 
     With a death signal, the thread that runs the command must outlive it.
     """

