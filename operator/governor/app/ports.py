@@ -1,5 +1,8 @@
-"""What the operator's work needs from the world. Adapters implement these; the memory
-doubles do too, and one contract suite holds them all."""
+"""What the operator's work needs from the world.
+
+Adapters implement these; the memory doubles do too, and one contract suite
+holds them all.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -172,8 +175,9 @@ class Instrument(Protocol):
 class InstrumentMaker(Protocol):
     """Knows how to build the instrument of a source."""
 
-    def make(self, name: str, spec: SourceSpec, secrets: Mapping[str, Mapping[str, bytes]]
-             ) -> Instrument:
+    def make(
+        self, name: str, spec: SourceSpec, secrets: Mapping[str, Mapping[str, bytes]]
+    ) -> Instrument:
         """Builds it without connecting.
 
         Args:
@@ -191,7 +195,7 @@ class SecretReader(Protocol):
     """Knows how to read Secrets of the operator's own namespace."""
 
     async def read(self, name: str) -> tuple[str, Mapping[str, bytes]] | None:
-        """resourceVersion and data; None if there is no such Secret.
+        """Its resourceVersion and data; None if there is no such Secret.
 
         Raises:
             UnavailableError: no answer, or no right to read it.

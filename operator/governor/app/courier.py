@@ -1,0 +1,117 @@
+"""Has a policy's log told: one lane a target, and what the lanes have learned."""
+
+import asyncio
+from collections.abc import Callable
+from uuid import UUID
+
+from governor.api.policy import PolicySpec
+from governor.api.status import Entry, LastFinding, PolicyStatus
+from governor.app.delivering import Learned
+from governor.app.lanes import EventLane, SinkLane
+from governor.app.ports import EventRecorder, ObjectKey, Revision, Sink, Telemetry
+from governor.app.subjects import Subject
+from governor.domain.plans import Feedback
+
+
+class Courier:
+    """Carries the entries of one policy's confirmed log to their targets."""
+
+    def __init__(
+        self,
+        key: ObjectKey,
+        *,
+        sink: Sink,
+        events: EventRecorder,
+        telemetry: Telemetry,
+        on_news: Callable[[], None],
+    ) -> None:
+        """Lanes stand still until `run`.
+
+        Args:
+            key: the policy.
+            sink: where findings are kept.
+            events: where Events are recorded.
+            telemetry: counts deliveries.
+            on_news: called when what was learned should be written at once: all
+                is told, or a finding has another id. The rest rides on a tick.
+        """
+        self._key = key
+        self._on_news = on_news
+        self._status = PolicyStatus()
+        self._specs: dict[int, PolicySpec] = {}
+        self._learned = Learned()
+        self._events = EventLane(key, events, self._learned, telemetry, self._news)
+        self._sink = SinkLane(
+            key,
+            sink,
+            self._learned,
+            telemetry,
+            self._news,
+            ended=self._ended,
+            spec_at=self._specs.get,
+        )
+
+    async def run(self) -> None:
+        """Delivers until cancelled."""
+        async with asyncio.TaskGroup() as lanes:
+            lanes.create_task(self._events.run())
+            lanes.create_task(self._sink.run())
+
+    def owe(self, written: PolicyStatus) -> None:
+        """A status as the API server confirmed it: its log is what is told."""
+        self._status = written
+        self._events.owe(written.pending)
+        self._sink.owe(written.pending)
+
+    def revise(self, revision: Revision, spec: PolicySpec | None) -> None:
+        """A generation was seen for the first time: kept for the sink, and for texts."""
+        needed = {entry.generation for entry in self._status.pending}
+        for generation in self._specs.keys() - needed:
+            del self._specs[generation]
+        if spec is not None:
+            self._specs[revision.generation] = spec
+        self._sink.revise(revision)
+
+    def restate(self, entries: tuple[Entry, ...]) -> None:
+        """Says again to the sink what the status knows."""
+        self._sink.restate(entries)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something is yet to be told."""
+        return self._events.waiting or self._sink.waiting
+
+    @property
+    def news(self) -> Learned:
+        """What was delivered or adopted and is still in the log."""
+        return self._learned
+
+    def forget(self, feedback: Feedback) -> None:
+        """What a decision has taken out of the log need not be remembered."""
+        self._learned.delivered -= feedback.delivered
+        for ours in feedback.adopted:
+            self._learned.adopted.pop(ours, None)
+
+    def _news(self) -> None:
+        if self._learned.adopted or not self.waiting:
+            self._on_news()
+
+    def _ended(self, finding: UUID) -> LastFinding | None:
+        """How a finding ended, if the status knows."""
+        places = [check.last_finding for check in self._status.checks]
+        places += [check.last_blind for check in self._status.checks]
+        places += [place.last_finding for place in self._status.findings]
+        return next((last for last in places if last and last.id == finding), None)
+
+
+def revision_of(subject: Subject) -> Revision:
+    """The row that says who changed which threshold when."""
+    return Revision(
+        policy_uid=subject.key.uid,
+        generation=subject.generation,
+        namespace=subject.key.namespace,
+        policy=subject.key.name,
+        spec=subject.raw_spec,
+        seen_at=subject.changed_at,
+        field_manager=subject.field_manager,
+    )

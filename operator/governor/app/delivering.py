@@ -1,0 +1,142 @@
+"""Tells what the log says: each entry to each of its targets, in order, until it is told.
+
+A target has a lane of its own, so that one that is down delays no other. What
+was delivered is only learned here; the next decision takes it out of the log.
+"""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from governor.api.status import Entry, FindingRef, Target
+from governor.app.ports import Telemetry
+from governor.domain.log import Delivered, line
+from governor.errors import DeliveryError, RejectedError
+
+FIRST_BACKOFF = 1.0
+LONGEST_BACKOFF = 60.0
+_FAILURES_A_PASS = 2
+"""After so many failures a pass gives up: the target is down, not the entry bad."""
+
+
+@dataclass
+class Learned:
+    """What the lanes have learned since the last confirmed write."""
+
+    delivered: set[Delivered] = field(default_factory=set)
+    adopted: dict[UUID, FindingRef] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Adoption:
+    """The target knows the entry's finding under another id."""
+
+    theirs: FindingRef
+
+
+class Lane(ABC):
+    """One policy's entries on their way to one target."""
+
+    target: Target
+
+    def __init__(
+        self, learned: Learned, telemetry: Telemetry, on_learned: Callable[[], None]
+    ) -> None:
+        self._learned = learned
+        self._telemetry = telemetry
+        self._on_learned = on_learned
+        self._owed: tuple[Entry, ...] = ()
+        self._wake = asyncio.Event()
+
+    @abstractmethod
+    async def tell(self, entry: Entry) -> Adoption | None:
+        """Tells one entry.
+
+        Raises:
+            RejectedError: the target will never take it.
+            DeliveryError: not now.
+        """
+
+    async def prepare(self) -> None:  # noqa: B027 - most targets need no preparing
+        """What must come before any entry; raises DeliveryError if it can't now."""
+
+    def owe(self, log: Sequence[Entry]) -> None:
+        """The log as it was last confirmed: the only thing that is ever told."""
+        self._owed = tuple(entry for entry in log if self.target in entry.targets)
+        self._wake.set()
+
+    @property
+    def owed(self) -> Iterable[Entry]:
+        """What this lane has to tell, in order."""
+        return self._owed
+
+    @property
+    def waiting(self) -> bool:
+        """Whether something is yet to be told."""
+        return any(not self._done(entry) for entry in self.owed)
+
+    async def run(self) -> None:
+        """Delivers until cancelled."""
+        backoff = FIRST_BACKOFF
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if await self._pass():
+                backoff = FIRST_BACKOFF
+                continue
+            try:
+                async with asyncio.timeout(backoff):
+                    await self._wake.wait()
+            except TimeoutError:
+                self._wake.set()
+            backoff = min(2 * backoff, LONGEST_BACKOFF)
+
+    async def _pass(self) -> bool:
+        """One pass over what is owed; whether every line got through."""
+        learned_before = len(self._learned.delivered) + len(self._learned.adopted)
+        failures = 0
+        blocked: set[tuple[str, str]] = set()
+        try:
+            await self.prepare()
+            for entry in self.owed:
+                if self._done(entry) or line(entry) in blocked:
+                    continue
+                if not await self._deliver(entry):
+                    blocked.add(line(entry))
+                    failures += 1
+                    if failures == _FAILURES_A_PASS:
+                        break
+        except DeliveryError:
+            failures += 1
+            self._telemetry.delivered(self.target.value, "retried")
+        if len(self._learned.delivered) + len(self._learned.adopted) != learned_before:
+            self._on_learned()
+        return not failures
+
+    async def _deliver(self, entry: Entry) -> bool:
+        """Tells one entry and notes the result; False: its line has to wait."""
+        try:
+            adoption = await self.tell(entry)
+        except RejectedError:
+            self._note(entry, "rejected")
+        except DeliveryError:
+            self._telemetry.delivered(self.target.value, "retried")
+            return False
+        else:
+            if adoption is not None:
+                # The log must carry the new id before anything more of it is told.
+                if entry.finding is not None:
+                    self._learned.adopted[entry.finding] = adoption.theirs
+                self._telemetry.delivered(self.target.value, "adopted")
+                return False
+            self._note(entry, "delivered")
+        return True
+
+    def _note(self, entry: Entry, outcome: str) -> None:
+        self._learned.delivered.add(Delivered(entry=entry.id, target=self.target))
+        self._telemetry.delivered(self.target.value, outcome)
+
+    def _done(self, entry: Entry) -> bool:
+        return Delivered(entry=entry.id, target=self.target) in self._learned.delivered

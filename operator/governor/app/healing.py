@@ -1,0 +1,50 @@
+"""At start and hourly, every policy's status and the sink are brought to agree.
+
+What the statuses know is said again to the sink; what the sink has open of a
+living policy and its status does not know, the policy takes over.
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Iterable
+
+from governor.app.ports import Sink
+from governor.app.running import PolicyRunner, as_known
+from governor.domain.takeovers import Known
+from governor.errors import DeliveryError
+
+PERIOD_SECONDS = 3600.0
+FIRST_AFTER_SECONDS = 15.0
+"""The policies have been listed by then."""
+RETRY_SECONDS = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+async def keep_healed(runners: Iterable[PolicyRunner], sink: Sink) -> None:
+    """Heals until cancelled; while the sink is away, tries again."""
+    wait = FIRST_AFTER_SECONDS
+    while True:
+        await asyncio.sleep(wait)
+        try:
+            await heal(runners, sink)
+            wait = PERIOD_SECONDS
+        except DeliveryError as error:
+            _log.warning("the sink can't be compared now", extra={"error": str(error)})
+            wait = RETRY_SECONDS
+
+
+async def heal(runners: Iterable[PolicyRunner], sink: Sink) -> None:
+    """Compares once.
+
+    Raises:
+        DeliveryError: the sink did not answer; nothing was changed.
+    """
+    rows: defaultdict[str, list[Known]] = defaultdict(list)
+    for row in await sink.open_findings():
+        rows[row.policy_uid].append(as_known(row))
+    for runner in runners:
+        runner.restate()
+        if found := rows.get(runner.subject.key.uid):
+            runner.heal(tuple(found))

@@ -1,0 +1,146 @@
+"""The two targets of this version's log: the sink and Kubernetes Events."""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from itertools import chain
+from uuid import UUID
+
+from governor.api.policy import PolicySpec
+from governor.api.status import Entry, FindingRef, LastFinding, Target
+from governor.app.delivering import Adoption, Lane, Learned
+from governor.app.ports import (
+    Episode,
+    EventRecorder,
+    ObjectKey,
+    OpenFinding,
+    Revision,
+    Sink,
+    Telemetry,
+)
+from governor.app.telling import episode, event
+from governor.domain.identity import finding_id
+
+SUPERSEDED = "Superseded"
+"""Why a row ends whose id no status can have given it."""
+
+
+class EventLane(Lane):
+    """Events about a policy; the API server deduplicates them by name."""
+
+    target = Target.EVENT
+
+    def __init__(
+        self,
+        key: ObjectKey,
+        recorder: EventRecorder,
+        learned: Learned,
+        telemetry: Telemetry,
+        on_learned: Callable[[], None],
+    ) -> None:
+        super().__init__(learned, telemetry, on_learned)
+        self._key = key
+        self._recorder = recorder
+
+    async def tell(self, entry: Entry) -> Adoption | None:
+        await self._recorder.record(event(entry, self._key))
+        return None
+
+
+class SinkLane(Lane):
+    """Rows of a policy's findings; the sink deduplicates them by finding."""
+
+    target = Target.SINK
+
+    def __init__(
+        self,
+        key: ObjectKey,
+        sink: Sink,
+        learned: Learned,
+        telemetry: Telemetry,
+        on_learned: Callable[[], None],
+        *,
+        ended: Callable[[UUID], LastFinding | None],
+        spec_at: Callable[[int], PolicySpec | None],
+    ) -> None:
+        super().__init__(learned, telemetry, on_learned)
+        self._key = key
+        self._sink = sink
+        self._ended = ended
+        self._spec_at = spec_at
+        self._revisions: list[Revision] = []
+        self._restated: tuple[Entry, ...] = ()
+
+    def revise(self, revision: Revision) -> None:
+        """A generation was seen for the first time; it is stored before any entry."""
+        self._revisions.append(revision)
+        self._wake.set()
+
+    def restate(self, entries: tuple[Entry, ...]) -> None:
+        """What the status knows is said again, for a sink that may have lost it."""
+        self._restated = entries
+        self._wake.set()
+
+    @property
+    def owed(self) -> Iterable[Entry]:
+        return chain(self._restated, self._owed)
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._revisions) or super().waiting
+
+    async def prepare(self) -> None:
+        self._restated = tuple(entry for entry in self._restated if not self._done(entry))
+        while self._revisions:
+            await self._sink.record_revision(self._revisions[0])
+            self._revisions.pop(0)
+
+    async def tell(self, entry: Entry) -> Adoption | None:
+        row = episode(entry, self._key, await self._spec_of(entry.generation))
+        rival = await self._sink.record(row)
+        if rival is None:
+            return None
+        ended = self._ended(rival.id)
+        if ended is not None or not self._ours(rival):
+            await self._sink.record(_resolved(row, rival, ended))
+            rival = await self._sink.record(row)
+            if rival is None:
+                return None
+        return Adoption(
+            FindingRef(id=rival.id, event_type=rival.event_type, opened_at=rival.opened_at)
+        )
+
+    def _ours(self, row: OpenFinding) -> bool:
+        return row.id == finding_id(self._key.uid, row.event_type, row.check_name, row.opened_at)
+
+    async def _spec_of(self, generation: int) -> PolicySpec | None:
+        """That generation's spec; None where nobody has it: the texts are then defaults."""
+        known = self._spec_at(generation)
+        if known is not None:
+            return known
+        stored = await self._sink.revision(self._key.uid, generation)
+        if stored is None:
+            return None
+        try:
+            return PolicySpec.model_validate(dict(stored))
+        except ValueError:
+            return None  # written under a schema that this version no longer reads
+
+
+def _resolved(row: Episode, rival: OpenFinding, ended: LastFinding | None) -> Episode:
+    """The row that stands in the way, as it ended."""
+    resolved_at: datetime = ended.resolved_at if ended else row.last_seen_at
+    return Episode(
+        id=rival.id,
+        event_type=rival.event_type,
+        details={},
+        namespace=rival.namespace,
+        policy=rival.policy,
+        policy_uid=rival.policy_uid,
+        generation=row.generation,
+        check_name=rival.check_name,
+        severity=row.severity,
+        opened_at=rival.opened_at,
+        last_seen_at=max(resolved_at, rival.opened_at),
+        resolved_at=max(resolved_at, rival.opened_at),
+        resolved_reason=ended.reason if ended else SUPERSEDED,
+    )

@@ -1,0 +1,307 @@
+"""One policy's life: woken, it measures what is due, decides, writes, and has it told.
+
+    snapshot → measure → decide → status write → tell → clear
+
+Nothing is told before the write that decided it is confirmed. A run whose write
+never succeeded did not happen: what it measured is measured again.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from governor.api.status import FindingRef, PolicyStatus
+from governor.app.bases import Base
+from governor.app.courier import Courier, revision_of
+from governor.app.measuring import Measurer, Measuring
+from governor.app.ports import Clock, EventRecorder, OpenFinding, Sink, StatusStore, Telemetry
+from governor.app.retrying import Retries
+from governor.app.subjects import Subject, dump, understand
+from governor.domain.entries import Decision
+from governor.domain.episodes import Run
+from governor.domain.plans import Feedback, Snapshot, decide, decide_not_understood
+from governor.domain.policies import Policy
+from governor.domain.restating import restate
+from governor.domain.schedules import due
+from governor.domain.takeovers import Known
+from governor.domain.writes import causes_write, rider_due
+from governor.errors import (
+    ConflictError,
+    DeliveryError,
+    GoneError,
+    StoreError,
+    UnavailableError,
+)
+
+WRITE_ATTEMPTS = 4
+FIRST_BACKOFF = 1.0
+LONGEST_BACKOFF = 60.0
+TAKEOVER_SECONDS = 2.0
+"""So long a first decision waits for what the sink has open; then it decides without."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What every policy's run works with."""
+
+    store: StatusStore
+    sink: Sink
+    events: EventRecorder
+    measurer: Measurer
+    telemetry: Telemetry
+    clock: Clock
+
+
+class PolicyRunner:
+    """Runs one policy. All that it is told only wakes it; the work is in `run`."""
+
+    def __init__(self, services: Services, seen: Subject) -> None:
+        self._services = services
+        self._base = Base(seen)
+        self._key = seen.key
+        self._understood = understand(seen)
+        self._wake = asyncio.Event()
+        self._measuring = Measuring(seen.key.namespace, services.measurer, self._wake.set)
+        self._retries = Retries()
+        self._wanted: set[str] = set()
+        self._started_generation: int | None = None
+        self._answering: str | None = None
+        self._open_rows: tuple[Known, ...] = ()
+        self._asked_sink = False
+        self._backoff = FIRST_BACKOFF
+        self._retry_handle: asyncio.TimerHandle | None = None
+        self._courier = Courier(
+            self._key,
+            sink=services.sink,
+            events=services.events,
+            telemetry=services.telemetry,
+            on_news=self._wake.set,
+        )
+        self._courier.revise(revision_of(seen), self._understood.spec)
+        # What an earlier process decided and did not get to tell.
+        self._courier.owe(self._base.written)
+        self._wake.set()
+
+    @property
+    def policy(self) -> Policy | None:
+        """The policy as its present generation says; None if it can't be understood."""
+        return self._understood.policy
+
+    @property
+    def status(self) -> PolicyStatus:
+        """The latest status, written or not."""
+        return self._base.status
+
+    @property
+    def subject(self) -> Subject:
+        """The newest version of the object."""
+        return self._base.subject
+
+    def wake(self) -> None:
+        """Something may be due."""
+        self._wake.set()
+
+    def see(self, subject: Subject) -> None:
+        """A version of the policy came by."""
+        self._base.see(subject)
+        self._wake.set()
+
+    def source_changed(self, source: str) -> None:
+        """What a source says may have changed: its checks are measured again."""
+        if self.policy is None:
+            return
+        self._wanted |= {
+            check.name for check in self.policy.checks if check.probe.source_ref.name == source
+        }
+        self._wake.set()
+
+    def heal(self, rows: tuple[Known, ...]) -> None:
+        """The sink has these findings of ours open; the next decision looks at them."""
+        self._open_rows = rows
+        self._wake.set()
+
+    def restate(self) -> None:
+        """Says again to the sink what the confirmed status knows of findings."""
+        if self.policy is not None:
+            decision = Decision(
+                policy_uid=self._key.uid,
+                generation=self._understood.generation,
+                at=self._services.clock.now(),
+            )
+            self._courier.restate(restate(decision, self.policy, self._base.written))
+
+    async def run(self) -> None:
+        """Works until cancelled; a turn that fails is reported and tried again later."""
+        courier = asyncio.create_task(self._courier.run(), name=f"courier of {self._key.name}")
+        try:
+            while True:
+                await self._wake.wait()
+                self._wake.clear()
+                await self._turn_safely()
+        finally:
+            self._measuring.discard()
+            courier.cancel()
+
+    async def _turn_safely(self) -> None:
+        try:
+            await self._turn()
+            self._backoff = FIRST_BACKOFF
+        except GoneError:
+            _log.info("policy is gone", extra=self._names())
+        except StoreError as error:
+            self._did_not_happen(error)
+        except Exception as error:  # noqa: BLE001 - one policy's bug must not end its life
+            _log.exception("a turn failed", extra=self._names())
+            self._did_not_happen(error)
+
+    async def _turn(self) -> None:
+        subject = self._base.subject
+        self._understand(subject)
+        runs = await self._measure()
+        if self._base.subject.generation != subject.generation:
+            self._wake.set()  # what was measured belongs to a spec that is no more
+            return
+        await self._settle(runs)
+        self._arm_retry()
+
+    async def _measure(self) -> list[Run]:
+        policy = self._understood.policy
+        if policy is None or policy.suspended:
+            return []
+        await self._ask_sink_once()
+        now = self._services.clock.now()
+        self._want(policy)
+        extra = frozenset(self._wanted) | self._retries.due(now)
+        todo = [
+            each
+            for each in due(self._key.uid, policy, self._base.status, now, extra=extra)
+            if each.check.name not in self._measuring
+        ]
+        for each in todo:
+            if each.scheduled:
+                self._services.telemetry.late(max(0.0, (now - each.slot).total_seconds()))
+        self._measuring.start(todo, now)
+        self._wanted -= {each.check.name for each in todo}
+        return await self._measuring.ended()
+
+    def _want(self, policy: Policy) -> None:
+        """A new generation and a run-now request want every check, once."""
+        subject, status = self._base.subject, self._base.status
+        everything = {check.name for check in policy.checks}
+        self._wanted &= everything
+        if subject.generation not in (status.observed_generation, self._started_generation):
+            self._started_generation = subject.generation
+            self._wanted |= everything
+        request = subject.run_now
+        if request is not None and request not in (status.last_handled_run_now, self._answering):
+            self._answering = request
+            self._wanted |= everything
+
+    async def _settle(self, runs: Sequence[Run]) -> None:
+        """Decides and writes until the API server has it, or the object is another."""
+        services, generation = self._services, self._base.subject.generation
+        for _ in range(WRITE_ATTEMPTS):
+            base, now = self._base, services.clock.now()
+            feedback = self._feedback()
+            status = self._decide(runs, feedback)
+            services.telemetry.evaluated(self._key, status)
+            rides = status != base.written and rider_due(self._key.uid, base.written_at, now)
+            if not (causes_write(base.written, status) or rides):
+                base.hold(status)
+            else:
+                try:
+                    answer = await services.store.replace_status(
+                        self._key, base.subject.resource_version, dump(status)
+                    )
+                except (ConflictError, UnavailableError):
+                    base.see(Subject(await services.store.read(self._key)))
+                    if base.subject.generation != generation:
+                        self._wake.set()
+                        return
+                    continue
+                base.confirm(Subject(answer), status, now)
+            self._happened(runs, feedback)
+            return
+        raise ConflictError(f"{WRITE_ATTEMPTS} writes in a row met a newer version")
+
+    def _decide(self, runs: Sequence[Run], feedback: Feedback) -> PolicyStatus:
+        base, now = self._base, self._services.clock.now()
+        policy = self._understood.policy
+        if policy is None:
+            generation, fault = self._understood.generation, self._understood.fault
+            return decide_not_understood(base.status, generation, fault, feedback, now)
+        snapshot = Snapshot(
+            uid=self._key.uid,
+            generation=self._understood.generation,
+            policy=policy,
+            status=base.status,
+        )
+        return decide(snapshot, runs, feedback, now)
+
+    def _feedback(self) -> Feedback:
+        done = not self._measuring and not self._wanted
+        return Feedback(
+            delivered=frozenset(self._courier.news.delivered),
+            adopted=dict(self._courier.news.adopted),
+            open_rows=self._open_rows,
+            run_now=self._answering if done else None,
+        )
+
+    def _happened(self, runs: Sequence[Run], feedback: Feedback) -> None:
+        """The decision stands: what it took in is done with, what it says is told."""
+        self._courier.forget(feedback)
+        self._open_rows = ()
+        if feedback.run_now is not None:
+            self._answering = None
+        if self._understood.policy is not None:
+            self._retries.note(self._understood.policy, runs, self._services.clock.now())
+        self._courier.owe(self._base.written)
+
+    def _did_not_happen(self, error: Exception) -> None:
+        _log.warning(
+            "the status could not be written; the run did not happen",
+            extra=self._names() | {"error": str(error), "retry_seconds": self._backoff},
+        )
+        self._started_generation = self._answering = None
+        asyncio.get_running_loop().call_later(self._backoff, self._wake.set)
+        self._backoff = min(2 * self._backoff, LONGEST_BACKOFF)
+
+    async def _ask_sink_once(self) -> None:
+        """A status that knows nothing takes over what the sink has open, if it answers."""
+        if self._asked_sink or self._base.status.observed_generation is not None:
+            return
+        self._asked_sink = True
+        try:
+            async with asyncio.timeout(TAKEOVER_SECONDS):
+                rows = await self._services.sink.open_findings(self._key.uid)
+        except (DeliveryError, TimeoutError):
+            return  # the sink's unique index will tell when a finding opens
+        self._open_rows = tuple(as_known(row) for row in rows)
+
+    def _arm_retry(self) -> None:
+        if self._retry_handle is not None:
+            self._retry_handle.cancel()
+        wait = self._retries.wait(self._services.clock.now())
+        if wait is not None:
+            loop = asyncio.get_running_loop()
+            self._retry_handle = loop.call_later(wait.total_seconds(), self._wake.set)
+
+    def _understand(self, subject: Subject) -> None:
+        """Turns to a new generation; what is under way belongs to the old one."""
+        if subject.generation == self._understood.generation:
+            return
+        self._measuring.discard()
+        self._understood = understand(subject)
+        self._courier.revise(revision_of(subject), self._understood.spec)
+
+    def _names(self) -> dict[str, object]:
+        return {"policy_namespace": self._key.namespace, "policy": self._key.name}
+
+
+def as_known(row: OpenFinding) -> Known:
+    """A row of the sink, as the domain speaks of it."""
+    finding = FindingRef(id=row.id, event_type=row.event_type, opened_at=row.opened_at)
+    return Known(check=row.check_name, finding=finding)

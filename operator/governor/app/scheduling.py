@@ -1,0 +1,93 @@
+"""All policies, their slots armed from tick to tick.
+
+A kopf timer's tick is a trigger with a drift of its own. It arms the event loop
+for every slot up to the next tick, so neither that drift nor a clock step
+reaches a slot.
+"""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import timedelta
+
+from governor.app.ports import Json
+from governor.app.running import PolicyRunner, Services
+from governor.app.subjects import Subject
+from governor.domain.schedules import upcoming
+
+SLACK = timedelta(seconds=2)
+"""A tick arms so far beyond the next one, which may come late."""
+
+
+class Scheduler:
+    """Knows every policy, and wakes its runner when a slot, a change or a tick comes."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._runners: dict[str, PolicyRunner] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._slots: dict[str, list[asyncio.TimerHandle]] = {}
+
+    def __iter__(self) -> Iterator[PolicyRunner]:
+        return iter(list(self._runners.values()))
+
+    def __len__(self) -> int:
+        return len(self._runners)
+
+    def policy_seen(self, body: Json) -> None:
+        """A policy was listed, added or changed."""
+        subject = Subject(body)
+        uid = subject.key.uid
+        if uid in self._runners:
+            self._runners[uid].see(subject)
+            return
+        runner = PolicyRunner(self._services, subject)
+        self._runners[uid] = runner
+        self._tasks[uid] = asyncio.create_task(runner.run(), name=f"policy {subject.key.name}")
+
+    def policy_gone(self, uid: str) -> None:
+        """A policy was deleted: nothing of it is left here."""
+        runner = self._runners.pop(uid, None)
+        if runner is None:
+            return
+        self._tasks.pop(uid).cancel()
+        self._disarm(uid)
+        self._services.telemetry.forgotten(runner.subject.key)
+
+    def policy_tick(self, uid: str, tick_seconds: int) -> None:
+        """A timer of that length fired for a policy."""
+        self._services.telemetry.ticked()
+        runner = self._runners.get(uid)
+        if runner is None:
+            return
+        self._arm(uid, runner, timedelta(seconds=tick_seconds) + SLACK)
+        runner.wake()  # riders, removals and retries ride on ticks
+
+    def source_changed(self, source: str) -> None:
+        """A source, its Secret or who may use it has changed."""
+        for runner in self:
+            runner.source_changed(source)
+
+    async def stop(self) -> None:
+        """Ends every runner. What is decided and not told stands in the statuses."""
+        for uid in list(self._slots):
+            self._disarm(uid)
+        tasks = list(self._tasks.values())
+        self._runners.clear()
+        self._tasks.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _arm(self, uid: str, runner: PolicyRunner, window: timedelta) -> None:
+        self._disarm(uid)
+        if runner.policy is None:
+            return
+        loop, now = asyncio.get_running_loop(), self._services.clock.now()
+        self._slots[uid] = [
+            loop.call_later((slot - now).total_seconds(), runner.wake)
+            for slot in upcoming(uid, runner.policy, now, window)
+        ]
+
+    def _disarm(self, uid: str) -> None:
+        for handle in self._slots.pop(uid, ()):
+            handle.cancel()

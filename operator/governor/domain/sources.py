@@ -1,0 +1,168 @@
+"""Who may measure what from which source, and how a source's status says that it is there."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from pydantic import BaseModel, ValidationError
+
+from governor.api.namespaces import LabelRequirement, LabelSelector
+from governor.api.source import BasicSecretRef, SecretKeyRef, SourceSpec, SourceStatus
+from governor.domain.conditions import READY, Told, upsert
+from governor.domain.judging import one_line
+from governor.probes.base import Access, Probe, SourceKind
+from governor.values.outcomes import Fault
+from governor.values.reasons import Reason
+
+PROBED_EVERY = timedelta(minutes=5)
+"""How old `lastProbed` may get while nothing else changes: a write a probing is too many."""
+
+Labels = Mapping[str, str]
+
+
+def admit(
+    spec: SourceSpec, namespace: str, namespace_labels: Labels | None, probe: Probe
+) -> Fault | None:
+    """Why a policy may not measure this probe from this source; None if it may.
+
+    To be asked before anything is sent, and before an answer is shared. The namespace
+    comes first: who may not use a source learns nothing more of it.
+
+    Args:
+        spec: the source.
+        namespace: of the policy.
+        namespace_labels: as they are now; None where the namespace is not known.
+        probe: what would be measured; it names the source.
+    """
+    name = probe.source_ref.name
+    if not allows(spec, namespace_labels):
+        return Fault(
+            reason=Reason.SOURCE_FORBIDDEN,
+            message=f"GovernanceSource {name} does not allow namespace {namespace}: an "
+            "administrator can, in its allowedNamespaces",
+        )
+    kind = kind_of(spec)
+    if kind is not probe.SOURCE:
+        return Fault(
+            reason=Reason.SOURCE_NOT_FOUND,
+            message=f"GovernanceSource {name} is a {kind} source: this check needs a "
+            f"{probe.SOURCE} source in sourceRef",
+        )
+    if probe.ACCESS is not None and probe.ACCESS not in access_of(spec):
+        return Fault(
+            reason=Reason.SOURCE_FORBIDDEN,
+            message=f"GovernanceSource {name} does not allow {probe.ACCESS}: an administrator "
+            "can add it to its access",
+        )
+    return None
+
+
+def allows(spec: SourceSpec, namespace_labels: Labels | None) -> bool:
+    """Whether policies of a namespace with these labels may use the source."""
+    if spec.allowed_namespaces.from_ == "All":
+        return True
+    if namespace_labels is None or spec.allowed_namespaces.selector is None:
+        return False
+    return _selects(spec.allowed_namespaces.selector, namespace_labels)
+
+
+def kind_of(spec: SourceSpec) -> SourceKind | None:
+    """What the source is; None where it says nothing or everything."""
+    if (spec.postgres is None) == (spec.prometheus is None):
+        return None
+    return SourceKind.POSTGRES if spec.postgres is not None else SourceKind.PROMETHEUS
+
+
+def access_of(spec: SourceSpec) -> tuple[Access, ...]:
+    """What a source may be used for, with the default applied."""
+    return (Access.BUILTIN_CHECKS,) if spec.access is None else spec.access
+
+
+def secret_names(spec: BaseModel) -> frozenset[str]:
+    """The names of all Secrets that a spec refers to, however deep."""
+    return frozenset(_references(spec))
+
+
+def _references(model: BaseModel) -> Iterator[str]:
+    for field in type(model).model_fields:
+        match getattr(model, field):
+            case SecretKeyRef(name=name) | BasicSecretRef(name=name):
+                yield name
+            case BaseModel() as inner:
+                yield from _references(inner)
+
+
+def _selects(selector: LabelSelector, labels: Labels) -> bool:
+    """As Kubernetes does: every part must hold, and an empty selector selects all."""
+    equal = (selector.match_labels or {}).items()
+    return all(labels.get(key) == value for key, value in equal) and all(
+        _holds(requirement, labels) for requirement in selector.match_expressions or ()
+    )
+
+
+def _holds(requirement: LabelRequirement, labels: Labels) -> bool:
+    there, values = requirement.key in labels, requirement.values or ()
+    match requirement.operator:
+        case "Exists":
+            return there
+        case "DoesNotExist":
+            return not there
+        case "In":
+            return there and labels[requirement.key] in values
+        case "NotIn":  # Also without the label: so says Kubernetes.
+            return not there or labels[requirement.key] not in values
+        case _:
+            assert_never(requirement.operator)
+
+
+def parse(name: str, spec: object) -> SourceSpec | Fault:
+    """The source, or why it can't be understood. Tells no value: a url may hold a secret."""
+    try:
+        parsed = SourceSpec.model_validate(spec)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "spec"
+        return _not_understood(name, f"{where}: {first['msg']}")
+    if kind_of(parsed) is None:
+        return _not_understood(name, "exactly one of postgres and prometheus must be set")
+    return parsed
+
+
+def _not_understood(name: str, why: str) -> Fault:
+    return Fault(
+        reason=Reason.SOURCE_NOT_FOUND,
+        message=one_line(f"GovernanceSource {name} can't be understood: {why}"),
+    )
+
+
+def probed(
+    before: SourceStatus, found: str | Fault, *, generation: int, now: datetime
+) -> SourceStatus:
+    """The status after a probing that found a version or a fault.
+
+    A fault leaves the version that was last seen.
+    """
+    told: Told
+    if isinstance(found, Fault):
+        version = before.server_version
+        told = ("False", str(found.reason), one_line(found.message))
+    else:
+        version = found
+        told = ("True", "Reachable", f"the server answers, version {found}")
+    return before.model_copy(
+        update={
+            "observed_generation": generation,
+            "server_version": version,
+            "last_probed": now.replace(microsecond=0),
+            "conditions": upsert(before.conditions, READY, told, generation=generation, now=now),
+        }
+    )
+
+
+def worth_writing(before: SourceStatus, after: SourceStatus) -> bool:
+    """Whether a status says more than that the source was probed once more."""
+    if before.last_probed is None or after.last_probed is None:
+        return before != after
+    if before.model_copy(update={"last_probed": after.last_probed}) != after:
+        return True
+    return after.last_probed - before.last_probed >= PROBED_EVERY
