@@ -21,6 +21,8 @@ _WORDS = {
     "model_type": "should be an object",
     "dict_type": "should be an object",
     "tuple_type": "should be a list",
+    "too_short": "should have at least {min_length} items",
+    "too_long": "should have at most {max_length} items",
 }
 
 
@@ -51,7 +53,8 @@ def _load(model: type[_Spec], body: Mapping[str, Any]) -> _Spec:
     try:
         return model.model_validate_json(json.dumps(body["spec"], default=_plain), strict=True)
     except ValidationError as error:
-        raise SpecError("; ".join(_told(fault) for fault in error.errors())) from error
+        faults = error.errors()
+        raise SpecError("; ".join(_told(it) for it in faults if not _echo(it, faults))) from error
 
 
 def _plain(value: object) -> object:
@@ -59,8 +62,18 @@ def _plain(value: object) -> object:
     return dict(value) if isinstance(value, Mapping) else str(value)
 
 
+def _echo(fault: ErrorDetails, faults: list[ErrorDetails]) -> bool:
+    """Whether a list only seems too short, because Pydantic does not count its bad items."""
+    here = fault["loc"]
+    return fault["type"] == "too_short" and any(
+        other["loc"][: len(here)] == here and other is not fault for other in faults
+    )
+
+
 def _told(fault: ErrorDetails) -> str:
-    words = _WORDS.get(fault["type"]) or fault["msg"].replace("String should", "should")
+    if words := _WORDS.get(fault["type"]):
+        return f"{_path(fault['loc'])}: {words.format(**fault.get('ctx', {}))}"
+    words = fault["msg"].removeprefix("Input ").removeprefix("String ")
     return f"{_path(fault['loc'])}: {words}"
 
 

@@ -3,19 +3,30 @@
 import re
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from governor.values.model import ATOMIC, SpecModel
-from governor.values.rules import Rule
+from governor.values.rules import Rule, spelled
 
 _LABEL_NAME = r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
 _LABEL_KEY = rf"^([a-z0-9]([-a-z0-9.]{{0,251}}[a-z0-9])?/)?{_LABEL_NAME}$"
 _LABEL_KEY_LENGTH = 317
 
+_LABEL_KEY_ADVICE = "write a label's key, such as team or example.com/team"
+
 LabelKey = Annotated[
-    str, StringConstraints(pattern=_LABEL_KEY, min_length=1, max_length=_LABEL_KEY_LENGTH)
+    str,
+    Field(min_length=1, max_length=_LABEL_KEY_LENGTH),
+    spelled(_LABEL_KEY, _LABEL_KEY_ADVICE),
 ]
-LabelValue = Annotated[str, StringConstraints(pattern=rf"^({_LABEL_NAME})?$", max_length=63)]
+LabelValue = Annotated[
+    str,
+    Field(max_length=63),
+    spelled(
+        rf"^({_LABEL_NAME})?$",
+        "write a label's value: letters, digits, dashes, dots and underscores",
+    ),
+]
 
 
 class LabelRequirement(SpecModel):
@@ -45,7 +56,7 @@ _LABEL_REQUIREMENT_RULES = (
 )
 
 _LABEL_KEYS = Rule(
-    message="label keys look like team or example.com/team",
+    message=_LABEL_KEY_ADVICE,
     cel=f"self.all(key, size(key) <= {_LABEL_KEY_LENGTH} && key.matches(r'{_LABEL_KEY}'))",
     holds=lambda labels: all(
         len(key) <= _LABEL_KEY_LENGTH and re.fullmatch(_LABEL_KEY, key) for key in labels

@@ -3,11 +3,10 @@
 Defaults are applied where a source is put to use: `adapters.postgres`, `adapters.prometheus`.
 """
 
-import re
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from governor.api.conditions import Conditions
 from governor.api.namespaces import AllowedNamespaces
@@ -15,7 +14,7 @@ from governor.probes.base import Access
 from governor.values.durations import Timeout
 from governor.values.model import ATOMIC, SpecModel, StatusModel
 from governor.values.names import ObjectName, SecretKey
-from governor.values.rules import Distinct, Rule
+from governor.values.rules import Distinct, Rule, spelled
 
 RELATIONS = ("playbooks", "knowledge_entries", "incident_evidence", "auto_repair_executions")
 """The governed tables, by the names that the probes know."""
@@ -63,13 +62,18 @@ class PostgresTls(SpecModel):
 
 
 _RELATION_KEYS = Rule(
-    message=f"relations maps {', '.join(RELATIONS[:-1])} and {RELATIONS[-1]}, nothing else",
+    message=f"relations can name {', '.join(RELATIONS[:-1])} and {RELATIONS[-1]}: remove others",
     cel=f"self.all(name, name in {list(RELATIONS)})",
     holds=lambda relations: all(name in RELATIONS for name in relations),
 )
 
 Relation = Annotated[
-    str, StringConstraints(pattern=rf"^{_IDENTIFIER}(\.{_IDENTIFIER})?$", max_length=127)
+    str,
+    Field(min_length=1, max_length=127),
+    spelled(
+        rf"^{_IDENTIFIER}(\.{_IDENTIFIER})?$",
+        "write schema.table or table, as the catalog spells them",
+    ),
 ]
 """A table or view, as `schema.table` or `table`."""
 
@@ -114,13 +118,12 @@ class PrometheusSource(SpecModel):
 
     url: Annotated[
         str,
-        StringConstraints(min_length=1, max_length=2048),
-        Rule(
-            message="give an http or https URL without user, query or fragment, such as "
+        Field(min_length=1, max_length=2048),
+        spelled(
+            _URL,
+            "give an http or https URL without user, query or fragment, such as "
             "http://prometheus.monitoring:9090; credentials belong in bearerSecretRef or "
             "basicSecretRef",
-            cel=f"self.matches(r'{_URL}')",
-            holds=lambda url: re.fullmatch(_URL, url) is not None,
         ),
     ]
     """The server's address, with the path prefix if it has one: http or https, without

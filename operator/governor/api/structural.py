@@ -16,7 +16,6 @@ _KEPT = frozenset(
         "type",
         "format",
         "enum",
-        "pattern",
         "minLength",
         "maxLength",
         "minimum",

@@ -5,6 +5,7 @@ without an API server. A rule therefore keeps its CEL expression, its Python pre
 its one message side by side.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -60,6 +61,22 @@ class Rule:
         told = handler(schema)
         told.setdefault(VALIDATIONS, []).append(self.validation)
         return told
+
+
+def spelled(pattern: str, message: str) -> Rule:
+    """Texts that a regular expression matches as a whole.
+
+    A schema's own `pattern` would do, but is refused in the words of the expression.
+
+    Args:
+        pattern: from `^` to `$`, in what RE2 and Python read alike, without a `'`.
+        message: what to write instead.
+    """
+    return Rule(
+        message=message,
+        cel=f"self.matches(r'{pattern}')",
+        holds=lambda text: re.fullmatch(pattern, text) is not None,
+    )
 
 
 def broken(*rules: Rule) -> PydanticCustomError:
