@@ -1,0 +1,114 @@
+"""Answers SQL probes from one PostgreSQL."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import TypeVar
+
+from governor.adapters.postgres.asking import ask, ask_custom
+from governor.adapters.postgres.errors import Place, fault_of
+from governor.adapters.postgres.pools import Connection, Pool
+from governor.domain.judging import one_line
+from governor.probes.base import Access, Probe, SqlProbe
+from governor.values.outcomes import Fault, FaultError, Outcome
+from governor.values.reasons import Reason
+
+GRACE_SECONDS = 2.0
+"""How much longer than a statement a whole measurement may take: for connecting, and for
+the server to cancel the statement by itself."""
+
+Result = TypeVar("Result")
+
+
+class Login:
+    """One role's way to the server: a pool, and a deadline for every use of it."""
+
+    def __init__(self, place: Place, pool: Pool, *, statement_seconds: int) -> None:
+        self._place = place
+        self._pool = pool
+        self._seconds = statement_seconds + GRACE_SECONDS
+
+    async def run(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
+        """Does the work in a READ ONLY transaction; cancels it at the deadline.
+
+        Raises:
+            FaultError: whatever went wrong.
+        """
+        deadline = asyncio.get_running_loop().time() + self._seconds
+        async with self._pool.transaction(deadline) as connection:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    return await work(connection)
+            except TimeoutError:
+                raise FaultError(
+                    Reason.TIMEOUT,
+                    f"{self._place.dsn.address} did not answer within {self._seconds:g}s: raise "
+                    "spec.postgres.statementTimeout, or look at the server",
+                ) from None
+            except Exception as error:
+                raise fault_of(error, self._place) from error
+
+    async def close(self) -> None:
+        await self._pool.close()
+
+
+class PostgresInstrument:
+    """An `Instrument` over one login for the built-in checks and one for custom SQL."""
+
+    def __init__(
+        self, builtin: Login, custom: Login | FaultError, relations: Mapping[str, str]
+    ) -> None:
+        """Takes a fault in place of the custom login: it must not stop the built-ins."""
+        self._builtin = builtin
+        self._custom = custom
+        self._relations = relations
+
+    async def measure(self, probe: Probe, at: datetime) -> Outcome:
+        if not isinstance(probe, SqlProbe):
+            return Fault(reason=Reason.SOURCE_NOT_FOUND, message="a prometheus source is needed")
+        try:
+            return _flat(await self._measure(probe, at))
+        except FaultError as error:
+            return _flat(error.fault)
+        except Exception as error:  # noqa: BLE001 - one odd answer must not stop other checks
+            return Fault(
+                reason=Reason.MALFORMED_ANSWER,
+                message=f"the answer can't be understood ({type(error).__name__})",
+            )
+
+    async def version(self) -> str:
+        try:
+            version = await self._builtin.run(_version)
+            if isinstance(self._custom, Login):
+                await self._custom.run(_version)
+            elif self._custom.fault.reason is not Reason.SOURCE_FORBIDDEN:
+                raise self._custom
+        except FaultError as error:
+            raise FaultError(error.fault.reason, one_line(error.fault.message)) from error
+        return one_line(f"PostgreSQL {version}")
+
+    async def close(self) -> None:
+        await self._builtin.close()
+        if isinstance(self._custom, Login):
+            await self._custom.close()
+
+    async def _measure(self, probe: SqlProbe, at: datetime) -> Outcome:
+        query = probe.query(self._relations, at)
+        if probe.ACCESS is not Access.CUSTOM_SQL:
+            return probe.read(await self._builtin.run(lambda it: ask(it, query)))
+        if isinstance(self._custom, FaultError):
+            raise self._custom
+        return probe.read(await self._custom.run(lambda it: ask_custom(it, query)))
+
+
+def _flat(outcome: Outcome) -> Outcome:
+    """The same, its message fit for a status: column names may be anything."""
+    if isinstance(outcome, Fault):
+        return Fault(reason=outcome.reason, message=one_line(outcome.message))
+    return outcome
+
+
+async def _version(connection: Connection) -> str:
+    """The server's version without the packager's remarks, such as `18.1`."""
+    shown = await connection.fetchval("SELECT pg_catalog.current_setting('server_version')")
+    return str(shown).partition(" ")[0]
