@@ -37,7 +37,12 @@ class InMemoryStatusStore:
         self, namespace: str, name: str, spec: Json, *, annotations: Json | None = None
     ) -> Json:
         """What `kubectl create` does; the new object."""
-        metadata: dict[str, Any] = {"name": name, "uid": str(uuid4()), "generation": 1}
+        metadata: dict[str, Any] = {
+            "name": name,
+            "uid": str(uuid4()),
+            "generation": 1,
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+        }
         if namespace:
             metadata["namespace"] = namespace
         if annotations:
