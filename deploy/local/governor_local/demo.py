@@ -1,0 +1,135 @@
+"""The demo: the operator on real servers, with a platform that gives it every verdict."""
+
+import os
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from governor_local import builds, manifests, observing
+from governor_local.cli import ended_by_signals, main, name_option
+from governor_local.errors import StackError
+from governor_local.operator_process import OperatorProcess, give_logins, install
+from governor_local.reporting import Reporter
+from governor_local.stack import Stack
+from governor_local.world import expected
+from governor_local.world.governed import Platform
+
+_DEADLINE_SECONDS = 60
+_SHOWN = ("demo", "every-verdict")
+_FINDINGS = {
+    ("demo/every-verdict", "unverified-evidence", "sql_unverified_evidence_violation"),
+    ("demo/awaiting-data", "", "governance_slo_data_gap"),
+}
+"""Policy, check and event type of what opens at the first evaluation."""
+
+
+@main.command()
+@click.option("--once", is_flag=True, help="Stop after printing; exit 0 only if all was right.")
+@name_option
+def demo(*, once: bool, name: str) -> None:
+    """Show the operator at work, with every verdict."""
+    reporter = Reporter(sys.stdout)
+    reporter.say(_announcement())
+    with ended_by_signals(), Stack.up(name=name, report=reporter) as stack:
+        operator = _start(stack, reporter)
+        faults = _wait(stack, reporter)
+        for part in _pictures(stack):
+            reporter.say(f"\n{part}")
+        for fault in faults:
+            reporter.say(f"NOT AS EXPECTED: {fault}")
+        if once:
+            operator.stop()
+        else:
+            reporter.say(f"\n{_invitation(stack, operator)}")
+            stack.watch()
+    if faults:
+        raise StackError(f"The demo saw {len(faults)} things that it did not expect (see above).")
+
+
+def _announcement() -> str:
+    wanted = [builds.PROMETHEUS]
+    if not os.environ.get("KUBEBUILDER_ASSETS"):
+        wanted.append(builds.KUBERNETES)
+    missing = [build for build in wanted if not build.directory.is_dir()]
+    if not missing:
+        return "The demo will be ready in about 20 seconds."
+    minutes = 1 + round(sum(build.usual_seconds for build in missing) / 60)
+    return (
+        f"The demo will be ready in about {minutes} minutes: this first time"
+        f" {' and '.join(build.title for build in missing)} are built from source."
+    )
+
+
+def _start(stack: Stack, reporter: Reporter) -> OperatorProcess:
+    """Everything up to the samples, which the operator finds when it starts."""
+    with reporter.work("filling the platform's database", usual_seconds=2):
+        logins = Platform(stack).build()
+    with reporter.work("installing and starting the operator", usual_seconds=8):
+        installation = install(stack)
+        give_logins(stack, logins)
+        operator = OperatorProcess(stack, installation)
+        operator.launch()
+        apply_samples(stack)
+        operator.wait_ready()
+    return operator
+
+
+def apply_samples(stack: Stack) -> None:
+    """Apply the shipped samples through the local overlay, and the demo's own.
+
+    Raises:
+        CommandError: the API server refused something.
+    """
+    samples = manifests.local_samples(stack.binaries.kubectl, stack.prometheus.url)
+    own = manifests.rendered(stack.binaries.kubectl, manifests.DEPLOY / "local" / "samples")
+    stack.kubectl("apply", "-f", "-", input=f"{samples}---\n{own}")
+
+
+def _wait(stack: Stack, reporter: Reporter) -> list[str]:
+    """Wait for the first evaluation of everything; what was not as it should be."""
+    with reporter.work("waiting for the first evaluation", usual_seconds=5):
+        observing.wait_for(lambda: not _faults(stack), _DEADLINE_SECONDS)
+    return _faults(stack)
+
+
+def _faults(stack: Stack) -> list[str]:
+    faults = observing.wrong(observing.policies(stack).seen, expected.GOOD)
+    if faults:
+        return faults
+    rows = {(r["policy"], r["check"], r["event type"]) for r in observing.findings(stack)}
+    told = stack.kubectl("get", "events", "-A", "-o", "name").stdout.splitlines()
+    faults += [f"no row {event} of {policy}" for policy, _, event in _FINDINGS - rows]
+    if len(told) < len(rows):
+        faults.append(f"{len(told)} Events about {len(rows)} findings")
+    return faults
+
+
+def _pictures(stack: Stack) -> Iterator[str]:
+    """What kubectl and the database show."""
+    namespace, policy = _SHOWN
+    for arguments in (
+        ("get", "governancepolicies", "-A"),
+        ("describe", "governancepolicy", policy, "-n", namespace),
+        ("get", "events", "-A"),
+    ):
+        yield f"$ kubectl {' '.join(arguments)}\n{stack.kubectl(*arguments).stdout.rstrip()}"
+    rows = observing.table(observing.findings(stack))
+    yield f"The same findings in PostgreSQL, in governance.ai_governance_events:\n{rows}"
+
+
+def _invitation(stack: Stack, operator: OperatorProcess) -> str:
+    kubectl = shlex.join([str(stack.binaries.kubectl), "--kubeconfig", str(stack.kubeconfig)])
+    ours = shlex.join([str(Path(sys.argv[0]).absolute()), "scenario"])
+    option = "" if stack.name == "default" else f" --name {stack.name}"
+    return (
+        "Now open a second shell, in any folder, and copy:\n\n"
+        f"  {kubectl} get governancepolicies -A --watch\n"
+        f"  {ours} degrade{option}\n"
+        f"  {ours} recover{option}\n\n"
+        "Other scenarios: prometheus-down, database-down.\n"
+        f"The operator's log: {operator.log}\n"
+        "The demo runs until you press Ctrl-C."
+    )

@@ -1,0 +1,184 @@
+"""What `deploy/base` installs: least rights, restricted pods, no foreign CRD."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+import yaml
+
+from governor.settings import DatabaseSettings, Settings, describe
+from governor_local import binaries, manifests
+
+Manifest = Mapping[str, Any]
+LONGEST_QUERY_SECONDS = 30
+
+
+@pytest.fixture(scope="module")
+def base() -> list[Manifest]:
+    text = manifests.rendered(binaries._kubectl(), manifests.DEPLOY / "base")
+    return list(yaml.safe_load_all(text))
+
+
+def one(base: list[Manifest], kind: str, name: str) -> Manifest:
+    [found] = [m for m in base if m["kind"] == kind and m["metadata"]["name"] == name]
+    return found
+
+
+def granted(role: Manifest) -> dict[tuple[str, str], set[str]]:
+    """API group and resource → verbs."""
+    assert all(rule.keys() == {"apiGroups", "resources", "verbs"} for rule in role["rules"])
+    return {
+        (group, resource): set(rule["verbs"])
+        for rule in role["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+
+
+def test_the_operator_has_the_rights_of_rule_30_and_no_other(base: list[Manifest]) -> None:
+    ours, read = "governance.aiops.dev", {"get", "list", "watch"}
+
+    assert granted(one(base, "ClusterRole", "governor")) == {
+        (ours, "governancepolicies"): read,
+        (ours, "governancesources"): read,
+        (ours, "governancepolicies/status"): {"update"},
+        (ours, "governancesources/status"): {"update"},
+        ("events.k8s.io", "events"): {"create"},
+        ("", "namespaces"): read,
+        ("apiextensions.k8s.io", "customresourcedefinitions"): read,
+    }
+    assert granted(one(base, "Role", "governor")) == {("", "secrets"): {"get"}}
+
+
+def test_the_rights_are_bound_to_the_operator_alone(base: list[Manifest]) -> None:
+    account = {"kind": "ServiceAccount", "name": "governor", "namespace": "governance-system"}
+    bindings = [m for m in base if m["kind"] in ("RoleBinding", "ClusterRoleBinding")]
+
+    assert {m["kind"] for m in bindings} == {"RoleBinding", "ClusterRoleBinding"}
+    assert all(m["subjects"] == [account] for m in bindings)
+    assert one(base, "RoleBinding", "governor")["metadata"]["namespace"] == "governance-system"
+
+
+def test_no_role_for_people_grants_a_status(base: list[Manifest]) -> None:
+    roles = [
+        m
+        for m in base
+        if m["kind"] == "ClusterRole" and m["metadata"]["name"].startswith("governor-")
+    ]
+
+    assert {m["metadata"]["name"] for m in roles} == {
+        "governor-viewer",
+        "governor-editor",
+        "governor-admin",
+    }
+    for role in roles:
+        for (group, resource), verbs in granted(role).items():
+            assert group == "governance.aiops.dev"
+            assert resource in ("governancepolicies", "governancesources")
+            assert "*" not in verbs
+
+
+def test_people_who_may_edit_a_namespace_may_not_touch_sources(base: list[Manifest]) -> None:
+    editor = granted(one(base, "ClusterRole", "governor-editor"))
+
+    assert ("governance.aiops.dev", "governancesources") not in editor
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [("Deployment", "governor"), ("Job", "governor-migrate")]
+)
+def test_pods_meet_the_restricted_standard(base: list[Manifest], kind: str, name: str) -> None:
+    pod = one(base, kind, name)["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["runAsUser"] > 0
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert {"cpu", "memory"} <= container["resources"]["requests"].keys()
+    assert "memory" in container["resources"]["limits"]
+
+
+def test_one_replica_is_replaced_never_doubled(base: list[Manifest]) -> None:
+    spec = one(base, "Deployment", "governor")["spec"]
+
+    assert spec["replicas"] == 1
+    assert spec["strategy"] == {"type": "Recreate"}
+
+
+def test_the_pod_is_given_time_for_the_longest_query_and_the_deliveries_after(
+    base: list[Manifest],
+) -> None:
+    pod = one(base, "Deployment", "governor")["spec"]["template"]["spec"]
+
+    assert pod["terminationGracePeriodSeconds"] >= LONGEST_QUERY_SECONDS + 15
+
+
+def test_the_kubelet_asks_both_health_questions(base: list[Manifest]) -> None:
+    pod = one(base, "Deployment", "governor")["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+
+    assert container["livenessProbe"]["httpGet"] == {"path": "/healthz", "port": "health"}
+    assert container["readinessProbe"]["httpGet"] == {"path": "/readyz", "port": "health"}
+
+
+def test_only_the_operators_pod_gets_a_token(base: list[Manifest]) -> None:
+    def automounts(kind: str, name: str) -> bool:
+        spec: dict[str, Any] = one(base, kind, name)["spec"]["template"]["spec"]
+        return bool(spec["automountServiceAccountToken"])
+
+    assert one(base, "ServiceAccount", "governor")["automountServiceAccountToken"] is False
+    assert automounts("Deployment", "governor") is True
+    assert automounts("Job", "governor-migrate") is False
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "settings"),
+    [("Deployment", "governor", Settings), ("Job", "governor-migrate", DatabaseSettings)],
+)
+def test_every_setting_that_a_pod_is_given_exists(
+    base: list[Manifest], kind: str, name: str, settings: type[DatabaseSettings]
+) -> None:
+    [container] = one(base, kind, name)["spec"]["template"]["spec"]["containers"]
+    known = {setting for setting, _, _ in describe(settings)}
+
+    assert {variable["name"] for variable in container["env"]} <= known
+
+
+def test_owner_and_writer_of_the_database_are_different_secrets(base: list[Manifest]) -> None:
+    def secret(kind: str, name: str) -> str:
+        [volume] = one(base, kind, name)["spec"]["template"]["spec"]["volumes"]
+        return str(volume["secret"]["secretName"])
+
+    assert secret("Deployment", "governor") == "governor-database"
+    assert secret("Job", "governor-migrate") == "governor-database-owner"
+
+
+def test_the_metrics_service_finds_the_operators_pod_and_no_other(base: list[Manifest]) -> None:
+    selector = one(base, "Service", "governor-metrics")["spec"]["selector"].items()
+    deployment = one(base, "Deployment", "governor")["spec"]
+    job = one(base, "Job", "governor-migrate")["spec"]
+
+    assert selector <= deployment["template"]["metadata"]["labels"].items()
+    assert not selector <= job["template"]["metadata"]["labels"].items()
+    assert deployment["selector"]["matchLabels"].items() <= (
+        deployment["template"]["metadata"]["labels"].items()
+    )
+
+
+def test_the_base_needs_no_crd_that_it_does_not_bring(base: list[Manifest]) -> None:
+    brought = {m["spec"]["names"]["kind"] for m in base if m["kind"] == "CustomResourceDefinition"}
+    builtin = {
+        "v1",
+        "apps/v1",
+        "batch/v1",
+        "rbac.authorization.k8s.io/v1",
+        "apiextensions.k8s.io/v1",
+    }
+
+    assert brought == {"GovernancePolicy", "GovernanceSource"}
+    assert {m["apiVersion"] for m in base} <= builtin
