@@ -49,7 +49,7 @@ async def ask_custom(connection: Connection, query: SqlQuery) -> SqlAnswer:
         raise FaultError(Reason.QUERY_INVALID, "the query has parameters ($1 …): write values")
     attributes = prepared.get_attributes()
     if not attributes:
-        raise FaultError(Reason.QUERY_INVALID, "the query must be one SELECT that gives a value")
+        raise _not_a_select()
     names = tuple(attribute.name for attribute in attributes)
     if len(names) > _MOST_COLUMNS:
         return SqlAnswer(columns=names, rows=())
@@ -59,11 +59,18 @@ async def ask_custom(connection: Connection, query: SqlQuery) -> SqlAnswer:
         for column, attribute in zip(columns, attributes, strict=True)
     )
     # The line end closes a comment that the author may have left open.
-    rows = await connection.fetch(
+    bracketed = (
         f"SELECT {wanted} FROM (\n{query.text}\n) AS answer ({', '.join(columns)})"  # noqa: S608 - running an author's SELECT, with that author's rights, is the purpose
         f" LIMIT {_MOST_ROWS}"
     )
-    return _answer(names, rows)
+    try:
+        return _answer(names, await connection.fetch(bracketed))
+    except asyncpg.PostgresSyntaxError:
+        raise _not_a_select() from None
+
+
+def _not_a_select() -> FaultError:
+    return FaultError(Reason.QUERY_INVALID, "the query must be one SELECT that gives a value")
 
 
 async def _require(

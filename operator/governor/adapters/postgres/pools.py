@@ -10,7 +10,7 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
@@ -36,7 +36,8 @@ DRIVER_ERRORS = (
 )
 """All that the driver raises; a timeout is an OSError."""
 
-Connection = asyncpg.Connection[asyncpg.Record]
+# Quoted: only the stubs know that it is generic.
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 class Pool:
