@@ -13,8 +13,7 @@ import select
 import signal
 import sys
 import threading
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,54 +43,28 @@ class Process:
         Raises:
             ProcessLookupError: there is none with that pid.
         """
-        return cls(pid, _stat(pid)[1], _boot())
+        return cls(pid, _started(pid), _boot())
 
     @property
     def running(self) -> bool:
-        """True while this very process runs (stopped by a signal counts, a zombie does not)."""
-        if self.boot != _boot():
-            return False
-        try:
-            state, started = _stat(self.pid)
-        except ProcessLookupError:
-            return False
-        return started == self.started and state not in "ZX"
+        """True while this very process runs, paused or not; a zombie does not."""
+        with self._held() as handle:
+            return handle is not None and not _ended(handle, 0)
 
     def send(self, number: signal.Signals) -> bool:
         """Send a signal; False if the process is gone."""
-        try:
-            handle = os.pidfd_open(self.pid)
-        except ProcessLookupError:
-            return False
-        try:
-            # The handle pins the process, so that what is compared is what is signalled.
-            if not self.running:
+        with self._held() as handle:
+            if handle is None or _ended(handle, 0):
                 return False
-            signal.pidfd_send_signal(handle, number)
-        except ProcessLookupError:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(handle, number)
+                return True
             return False
-        finally:
-            os.close(handle)
-        return True
 
     def wait(self, seconds: float) -> bool:
         """Wait until the process is gone; False if it still runs after so many seconds."""
-        deadline = time.monotonic() + seconds
-        try:
-            handle = os.pidfd_open(self.pid)
-        except ProcessLookupError:
-            return True
-        try:
-            while self.running:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return False
-                poll = select.poll()
-                poll.register(handle, select.POLLIN)
-                poll.poll(left * 1000)
-        finally:
-            os.close(handle)
-        return True
+        with self._held() as handle:
+            return handle is None or _ended(handle, seconds)
 
     def end(self, number: signal.Signals, seconds: float) -> None:
         """Ask the process to end, wake it if it is paused, and kill it after so many seconds."""
@@ -100,6 +73,26 @@ class Process:
             if not self.wait(seconds):
                 self.send(signal.SIGKILL)
                 self.wait(seconds)
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[int | None]:
+        """Open a handle on this very process; None if its pid is free or a stranger's."""
+        try:
+            handle = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            yield None
+            return
+        try:
+            # The handle pins the process: what is compared now is what is signalled later.
+            yield handle if self._has_the_pid() else None
+        finally:
+            os.close(handle)
+
+    def _has_the_pid(self) -> bool:
+        try:
+            return (self.started, self.boot) == (_started(self.pid), _boot())
+        except ProcessLookupError:
+            return False
 
 
 def spawn(
@@ -185,15 +178,22 @@ def unprivileged_user() -> tuple[int, int] | None:
     return nobody.pw_uid, nobody.pw_gid
 
 
-def _stat(pid: int) -> tuple[str, int]:
-    """Read a process's state letter and start time."""
+def _started(pid: int) -> int:
+    """Read a process's start time."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text()
     except (FileNotFoundError, ProcessLookupError):
         raise ProcessLookupError(pid) from None
     # The program's name is in parentheses and may hold spaces and parentheses itself.
-    fields = text[text.rindex(")") + 2 :].split()
-    return fields[0], int(fields[19])
+    return int(text[text.rindex(")") + 2 :].split()[19])
+
+
+def _ended(handle: int, seconds: float) -> bool:
+    # A handle is readable once the last thread is gone, and with it all files and ports. The
+    # state in /proc says "zombie" earlier, when the first thread is.
+    poll = select.poll()
+    poll.register(handle, select.POLLIN)
+    return bool(poll.poll(seconds * 1000))
 
 
 def _boot() -> str:
