@@ -64,6 +64,11 @@ def _read_database_url(value: Any) -> SecretStr:
             "must be a file with one URL like postgresql://user:password@host:5432/database; "
             "percent-encode special characters of the password"
         )
+    if "sslmode=" in text:
+        raise ValueError(
+            "must be a file with a URL without sslmode: remove it and set "
+            f"{PREFIX}DATABASE_TLS_MODE"
+        )
     return SecretStr(text)
 
 
@@ -73,7 +78,9 @@ def _is_database_url(text: str) -> bool:
         _ = url.port
     except ValueError:
         return False
-    complete = bool(url.hostname and url.path.strip("/"))
+    # A socket's folder is no host; it stands in the query.
+    somewhere = bool(url.hostname) or "host=" in url.query
+    complete = somewhere and bool(url.username and url.path.strip("/"))
     return complete and url.scheme in ("postgresql", "postgres") and not re.search(r"\s", text)
 
 
@@ -225,9 +232,13 @@ def load(kind: type[S], environ: Mapping[str, str]) -> S:
 
 
 def describe(kind: type[DatabaseSettings]) -> Iterator[tuple[str, str, str]]:
-    """Name, default and meaning of each setting, for `--help`."""
+    """Name, default and meaning of each setting, for `--help`.
+
+    The default reads `required` or `default: …`, and is empty where there is none.
+    """
     for field in kind.model_fields.values():
-        default = "required" if field.default is PydanticUndefined else f"{field.default or ''}"
+        required = field.default is PydanticUndefined
+        default = "required" if required else f"default: {field.default}" if field.default else ""
         yield PREFIX + _alias(field), default, " ".join((field.description or "").split())
 
 

@@ -131,6 +131,8 @@ def test_a_bad_value_is_refused(url_file: Path, name: str, value: str, message: 
         ("hunter2", "must be a file with one URL like postgresql://"),
         ("mysql://u:hunter2@h/db", "must be a file with one URL like postgresql://"),
         ("postgresql://u:hunter2@h", "must be a file with one URL like postgresql://"),
+        ("postgresql://h/db", "must be a file with one URL like postgresql://"),
+        (f"{URL}?sslmode=require", "must be a file with a URL without sslmode: remove it and set "),
         ("postgresql:///db", "must be a file with one URL like postgresql://"),
         ("postgresql://u:hunter2/@h/db", "must be a file with one URL like postgresql://"),
         ("postgresql://u:hunter2@h:port/db", "must be a file with one URL like postgresql://"),
@@ -248,5 +250,5 @@ def test_every_setting_says_what_it_means() -> None:
 
     assert len(described) == len(Settings.model_fields)
     assert described["GOVERNOR_DATABASE_URL_FILE"][0] == "required"
-    assert described["GOVERNOR_METRICS_ADDRESS"][0] == ":8080"
+    assert described["GOVERNOR_METRICS_ADDRESS"][0] == "default: :8080"
     assert all(len(text) > 20 for _, text in described.values())

@@ -1,0 +1,52 @@
+"""The group of commands, and what each way to fail exits with."""
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from governor import __version__
+from governor.cli.check import check
+from governor.cli.migrate import migrate
+from governor.errors import GovernorError, SettingsError, SpecError
+
+FAILED = 1
+"""It was tried and did not work."""
+
+BAD_INPUT = 3
+"""Wrong usage, settings or manifests. Not 2, which `governor check` needs."""
+
+INTERRUPTED = 130
+
+
+@click.group(commands=[migrate, check], context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, message="governor %(version)s")
+def governor() -> None:
+    """Watches what AI agents do, and says so truthfully."""
+
+
+@governor.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(f"governor {__version__}")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; the process's exit code."""
+    try:
+        code = governor.main(arguments, prog_name="governor", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return BAD_INPUT
+    except (SettingsError, SpecError) as error:
+        return _told(error, BAD_INPUT)
+    except GovernorError as error:
+        return _told(error, FAILED)
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    return code if isinstance(code, int) else 0
+
+
+def _told(error: GovernorError, code: int) -> int:
+    print(f"governor: {error}", file=sys.stderr)  # noqa: T201 - a command speaks to a person
+    return code

@@ -1,0 +1,134 @@
+"""What `governor check` takes for a policy, and what it refuses with which words."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from governor.cli.policies import read_policies
+from governor.errors import SpecError
+
+HEAD = "apiVersion: governance.aiops.dev/v1alpha1\nkind: GovernancePolicy\n"
+CHECK = (
+    "    - name: up\n"
+    "      promql: {sourceRef: {name: prom}, query: up}\n"
+    "      objective: {direction: Above, redLine: 1}\n"
+)
+GOOD = f"{HEAD}metadata: {{name: p, namespace: n}}\nspec:\n  checks:\n{CHECK}"
+
+
+@pytest.fixture
+def written(tmp_path: Path) -> Path:
+    """A file for a manifest."""
+    return tmp_path / "policy.yaml"
+
+
+def test_several_documents_files_and_standard_input(
+    written: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In their order; what is no policy is named, not swallowed."""
+    written.write_text(f"{GOOD}---\n---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: n}}\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO(GOOD.replace("namespace: n", "namespace: m")))
+
+    policies, others = read_policies([str(written), "-"])
+
+    assert [(p.namespace, p.name, len(p.policy.checks)) for p in policies] == [
+        ("n", "p", 1),
+        ("m", "p", 1),
+    ]
+    assert others == (f"{written}: Namespace",)
+
+
+def test_a_list_as_kubectl_gets_it(written: Path) -> None:
+    """With the metadata and the status that the server added."""
+    item = {
+        "apiVersion": "governance.aiops.dev/v1alpha1",
+        "kind": "GovernancePolicy",
+        "metadata": {"name": "p", "uid": "u", "resourceVersion": "1"},
+        "spec": {
+            "interval": "5m",
+            "checks": [{"name": "stale", "knowledgeDegradation": {"sourceRef": {"name": "pg"}}}],
+        },
+        "status": {"verdict": "Ok"},
+    }
+    written.write_text(str({"apiVersion": "v1", "kind": "List", "items": [item]}))
+
+    [policy], _ = read_policies([str(written)])
+
+    assert (policy.namespace, policy.name) == ("default", "p")
+    assert policy.policy.checks[0].interval == 300
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "there is no GovernancePolicy in these files"),
+        ("kind: Namespace", "there is no GovernancePolicy in these files"),
+        ("[1, 2]", "a document must be an object with apiVersion and kind"),
+        ("a: [", "not valid YAML: while parsing a flow node"),
+        ("a: 1\nb: 2\na: 3", "not valid YAML: 'a' stands twice"),
+        ("[" * 5000, "not valid YAML: "),
+        ("!!python/object/apply:os.getcwd []", "not valid YAML: could not determine a constructor"),
+        (f"{HEAD}spec: {{}}", "GovernancePolicy: give it a metadata.name"),
+        (f"{HEAD}metadata: [x]\nspec: {{}}", "GovernancePolicy: give it a metadata.name"),
+        (f"{HEAD}metadata: {{name: p}}", "GovernancePolicy p: spec: is required"),
+        (
+            f"{HEAD}metadata: {{name: p}}\nspec: {{}}",
+            "GovernancePolicy p: spec.checks: is required",
+        ),
+        (
+            GOOD.replace("v1alpha1", "v9"),
+            "GovernancePolicy p: apiVersion must be governance.aiops.dev/v1alpha1, not gov",
+        ),
+        (
+            GOOD.replace("query: up", "query: up, qery: up"),
+            "spec.checks[0].promql.qery: unknown field: remove it, or check its spelling",
+        ),
+        (
+            GOOD.replace("redLine: 1", "redLine: high"),
+            "spec.checks[0].objective.redLine: should be",
+        ),
+        (
+            GOOD.replace("  checks:", "  interval: 7s\n  checks:"),
+            "spec.interval: choose a multiple of 5s",
+        ),
+        (
+            GOOD.replace("      objective: {direction: Above, redLine: 1}\n", ""),
+            "GovernancePolicy p",
+        ),
+        (f"{GOOD}{CHECK}", "name up occurs twice"),
+        (f"{GOOD}---\n{GOOD}", "GovernancePolicy p: namespace n has it twice"),
+    ],
+)
+def test_a_bad_manifest_is_refused(written: Path, text: str, message: str) -> None:
+    """With the file, the object, the field and the reason."""
+    written.write_text(text)
+
+    with pytest.raises(SpecError) as caught:
+        read_policies([str(written)])
+
+    assert message in str(caught.value)
+    assert str(written) in str(caught.value) or "these files" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_every_bad_policy_is_told_at_once(written: Path) -> None:
+    """One line each."""
+    bad = GOOD.replace("name: up", "name: Up!")
+    written.write_text(f"{bad}---\n{GOOD}---\n{bad.replace('name: p', 'name: q')}")
+
+    with pytest.raises(SpecError) as caught:
+        read_policies([str(written)])
+
+    assert [line.split(": ")[1] for line in str(caught.value).splitlines()] == [
+        "GovernancePolicy p",
+        "GovernancePolicy q",
+    ]
+
+
+def test_a_file_that_is_no_text_is_refused(written: Path) -> None:
+    """It is named."""
+    written.write_bytes(b"\xff\xfe\x00")
+
+    with pytest.raises(SpecError, match=r"policy\.yaml: not UTF-8 text"):
+        read_policies([str(written)])
