@@ -1,0 +1,100 @@
+"""`governor migrate` against a real PostgreSQL, and when there is none."""
+
+import logging
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from governor.adapters.sink.migrating import head
+from governor.cli.main import main
+from governor_local.stack import Stack
+
+
+@pytest.fixture(autouse=True)
+def logging_restored() -> Iterator[None]:
+    """The command configures the logging of its process."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers, root.level = handlers, level
+
+
+@dataclass(frozen=True, slots=True)
+class Migrate:
+    """Runs the command on a database."""
+
+    url_file: Path
+    monkeypatch: pytest.MonkeyPatch
+
+    def __call__(self, url: str, **settings: str) -> int:
+        """The exit code."""
+        self.url_file.write_text(url)
+        given = {"DATABASE_URL_FILE": str(self.url_file), "DATABASE_TLS_MODE": "Disable"}
+        for name, value in (given | settings).items():
+            self.monkeypatch.setenv(f"GOVERNOR_{name}", value)
+        return main(["migrate"])
+
+
+@pytest.fixture
+def migrate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Migrate:
+    """The command."""
+    return Migrate(tmp_path / "url", monkeypatch)
+
+
+@pytest.fixture
+def url(stack: Stack) -> str:
+    """An empty database of this test's own, as its owner."""
+    name = f"migrated_{uuid4().hex}"
+    stack.sink.execute(f"CREATE DATABASE {name}")
+    return stack.sink.dsn(database=name)
+
+
+def test_twice_makes_the_schema_once(
+    migrate: Migrate, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second run says that there was nothing to do."""
+    assert migrate(url) == 0
+    assert migrate(url) == 0
+
+    assert capsys.readouterr().out.splitlines() == [
+        f"schema governance migrated from nothing to {head()}",
+        f"schema governance is up to date, at {head()}",
+    ]
+
+
+def test_the_schema_is_a_setting(
+    migrate: Migrate, url: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Several can stand side by side."""
+    assert migrate(url) == 0
+    assert migrate(url, DATABASE_SCHEMA="audit") == 0
+
+    assert "schema audit migrated from nothing" in capsys.readouterr().out
+
+
+def test_a_database_that_is_away_is_a_failure_without_its_password(
+    migrate: Migrate, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 1: nothing is wrong with the settings, and trying again may help."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+
+        assert migrate(f"postgresql://owner:hunter2@127.0.0.1:{port}/db") == 1
+
+    captured = capfd.readouterr()
+    assert captured.err.startswith("governor: ")
+    assert "hunter2" not in captured.out + captured.err
+
+
+def test_a_server_without_tls_is_refused_unless_it_is_said(
+    migrate: Migrate, url: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The default verifies the server."""
+    assert migrate(url, DATABASE_TLS_MODE="VerifyFull") == 1
+
+    assert "SSL" in capfd.readouterr().err
