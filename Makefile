@@ -42,7 +42,7 @@ format: $(INSTALLED) ## Format the code
 	$(BIN)/ruff format .
 
 crds: $(INSTALLED) ## Generate crds/ from the models
-	$(BIN)/python -m governor.api.crds crds
+	$(BIN)/python -m governor.cli.crds crds
 
 lock: $(INSTALLED) ## Compile requirements.lock from the pyproject files
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \

@@ -16,7 +16,7 @@ _LABEL_KEY_ADVICE = "write a label's key, such as team or example.com/team"
 
 LabelKey = Annotated[
     str,
-    Field(min_length=1, max_length=_LABEL_KEY_LENGTH),
+    Field(max_length=_LABEL_KEY_LENGTH),
     spelled(_LABEL_KEY, _LABEL_KEY_ADVICE),
 ]
 LabelValue = Annotated[

@@ -69,7 +69,7 @@ _RELATION_KEYS = Rule(
 
 Relation = Annotated[
     str,
-    Field(min_length=1, max_length=127),
+    Field(max_length=127),
     spelled(
         rf"^{_IDENTIFIER}(\.{_IDENTIFIER})?$",
         "write schema.table or table, as the catalog spells them",
@@ -118,7 +118,7 @@ class PrometheusSource(SpecModel):
 
     url: Annotated[
         str,
-        Field(min_length=1, max_length=2048),
+        Field(max_length=2048),
         spelled(
             _URL,
             "give an http or https URL without user, query or fragment, such as "

@@ -51,6 +51,8 @@ class LastFinding(FindingRef):
 class CheckStatus(StatusModel):
     """One check's latest run, and the life of its finding."""
 
+    model_config = ATOMIC
+
     name: Annotated[str, Field(min_length=1, max_length=40)]
     """The check's name."""
 
@@ -89,8 +91,7 @@ class CheckStatus(StatusModel):
     """Ok or Warning runs in a row, as far as the success threshold."""
 
     blind_since: datetime | None = None
-    """Since when the check can't be measured, as the CheckBlind Event told; none while it
-    can."""
+    """Since when the check can't be measured, as the CheckBlind Event told."""
 
     blind_runs: Count = 0
     """Error or NoData runs in a row, as far as selfFailure.blindAfter."""
@@ -117,6 +118,8 @@ class CheckStatus(StatusModel):
 class PolicyFinding(StatusModel):
     """A finding of the whole policy: self failure, data gap."""
 
+    model_config = ATOMIC
+
     event_type: Annotated[str, Field(min_length=1, max_length=253)]
     """The kind of finding: governance_self_failure or governance_slo_data_gap."""
 
@@ -134,16 +137,12 @@ class Summary(StatusModel):
 
     ok: Count = 0
     """Checks that are Ok."""
-
     warning: Count = 0
     """Checks that are past their target."""
-
     violated: Count = 0
     """Checks that are past their red line."""
-
     no_data: Count = 0
     """Checks without data to judge."""
-
     error: Count = 0
     """Checks that could not be measured."""
 
@@ -155,22 +154,16 @@ class SloSummary(StatusModel):
 
     violated: Count = 0
     """Promql checks that are Violated."""
-
     no_data: Count = 0
     """Promql checks that are NoData."""
-
     ok: Count = 0
     """Promql checks that are Ok or Warning."""
-
     error: Count = 0
     """Promql checks that are Error."""
-
     all_no_data: bool = False
     """Whether at least one is NoData and none was measured."""
-
     status: Literal["violated", "no_data", "error", "partial_data", "ok"]
-    """The first that applies: violated (any), no_data (allNoData), error (any),
-    partial_data (any NoData), ok."""
+    """The first that applies of violated, no_data (all), error, partial_data, ok."""
 
 
 class Transition(StrEnum):
@@ -194,10 +187,8 @@ class EntryObjective(StatusModel):
 
     direction: Direction
     """On which side of the lines the value is good."""
-
     red_line: float
     """Past this value the check is Violated."""
-
     target: float | None = None
     """Past this value the check is a Warning."""
 
@@ -206,8 +197,7 @@ class Entry(StatusModel):
     """One transition that is yet to be told, with all that can't be rebuilt later."""
 
     id: UUID
-    """The transition's id; derives from the finding, or for blind and measurable from the
-    check."""
+    """The transition's id; derives from the finding or, where there is none, the check."""
 
     transition: Transition
     """What happened: open, resolve, blind or measurable."""
@@ -274,8 +264,7 @@ class PolicyStatus(StatusModel):
     """The generation of the spec that this status is about."""
 
     verdict: Literal["Violated", "Error", "NoData", "Warning", "Ok", "Suspended"] | None = None
-    """The worst verdict of the checks: Violated, Error, NoData, Warning or Ok; Suspended
-    while the policy is."""
+    """The worst check's verdict; Suspended while the policy is."""
 
     last_evaluated: datetime | None = None
     """When a check of the policy was last run."""

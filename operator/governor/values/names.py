@@ -11,7 +11,7 @@ _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 
 ObjectName = Annotated[
     str,
-    Field(min_length=1, max_length=253),
+    Field(max_length=253),
     spelled(
         rf"^{_LABEL}(\.{_LABEL})*$",
         "write an object's name: lower-case letters, digits, dashes and dots, such as platform",
@@ -21,7 +21,7 @@ ObjectName = Annotated[
 
 SecretKey = Annotated[
     str,
-    Field(min_length=1, max_length=253),
+    Field(max_length=253),
     spelled(
         r"^[-._a-zA-Z0-9]+$",
         "write a key of a Secret: letters, digits, dashes, dots and underscores, such as dsn",
@@ -31,7 +31,7 @@ SecretKey = Annotated[
 
 CheckName = Annotated[
     str,
-    Field(min_length=1, max_length=40),
+    Field(max_length=40),
     spelled(
         rf"^{_LABEL}$",
         "write a DNS label: lower-case letters, digits and dashes, such as trust-drift",
