@@ -1,6 +1,8 @@
 """Requests to the API server as JSON in and out, each failure told apart.
 
-Nothing is retried here: whether a write was done is for the caller to find out.
+Nothing is retried here: whether a write was done is for the caller to find out. (aiohttp
+repeats a PUT once when a connection turns out to be closed; its resourceVersion lets it
+be done once only.)
 """
 
 import json
@@ -46,9 +48,7 @@ class Connection:
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
         arguments = _session_arguments(credentials, connections=_CONNECTIONS)
         self._connector: aiohttp.TCPConnector = arguments["connector"]
-        configuration = Configuration(
-            host=credentials.server, retries=False, client_session_kwargs=arguments
-        )
+        configuration = Configuration(host=credentials.server, client_session_kwargs=arguments)
         self._client = ApiClient(configuration)
         self._client.user_agent = _USER_AGENT
 

@@ -32,9 +32,8 @@ class InMemoryEventRecorder:
         fault = self._faults.popleft() if self._faults else None
         if fault == "before":
             raise DeliveryError("planted: lost before the request")
-        if event.name not in self.events:
-            if fault == "rejected" or event.regarding.namespace in self._terminating:
-                raise RejectedError("planted: the namespace is being terminated")
-            self.events[event.name] = event
+        if fault == "rejected" or event.regarding.namespace in self._terminating:
+            raise RejectedError("the namespace is being terminated")
+        self.events.setdefault(event.name, event)
         if fault == "after":
             raise DeliveryError("planted: the answer was lost")
