@@ -146,6 +146,24 @@ def test_killed_owner_takes_its_processes_along(home: Path) -> None:
     assert_gone(record, state)
 
 
+def test_stack_in_the_foreground_ends_when_another_shell_takes_it_down(home: Path) -> None:
+    state = StateFile(home / "front")
+    with subprocess.Popen(
+        [*COMMAND, "up", "--name", "front"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as front:
+        until(lambda: (record := state.read()) and not record.starter)
+        record = recorded(state)
+        assert run("down", "--name", "front") == (0, "Stack front is down.\n")
+        printed, _ = front.communicate(timeout=20)
+
+    assert front.returncode == 0
+    assert "Stack front was taken down from elsewhere." in printed
+    assert_gone(record, state)
+
+
 def test_ambient_kubeconfig_and_kubectl_are_never_used(
     stack: Stack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -200,6 +200,7 @@ def test_prometheus_takes_rules_and_keeps_its_port(stack: Stack) -> None:
 def test_prometheus_refuses_a_bad_configuration_and_goes_on(stack: Stack) -> None:
     with pytest.raises(CommandError, match="unmarshal errors"):
         stack.prometheus.configure("nonsense: true\n")
+    stack.prometheus.restart()
 
     assert query(stack, "vector(1)") == ["1"]
 

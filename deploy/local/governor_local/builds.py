@@ -78,7 +78,7 @@ KUBERNETES = GoBuild(
             f" {_COMPONENT_VERSION}.gitCommit=module {_COMPONENT_VERSION}.gitTreeState=clean"
         ),
     ),
-    usual_seconds=240,
+    usual_seconds=420,
     download_megabytes=570,
     disk_gigabytes=4.5,
     kept_megabytes=145,
@@ -93,7 +93,7 @@ PROMETHEUS = GoBuild(
         "-tags=remove_all_sd",
         "-ldflags=-s -w -X github.com/prometheus/common/version.Version=3.16.0",
     ),
-    usual_seconds=90,
+    usual_seconds=240,
     download_megabytes=200,
     disk_gigabytes=3,
     kept_megabytes=100,

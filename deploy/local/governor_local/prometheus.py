@@ -43,10 +43,13 @@ class PrometheusServer(Server):
         self.directory.mkdir(exist_ok=True)
         for name, text in (rules or {}).items():
             (self.directory / name).write_text(text)
+        self._prepare()
+        before = self._config.read_text()
         self._config.write_text(config)
         if self.running:
             answer = httpx.post(f"{self.url}/-/reload", trust_env=False, timeout=30)
             if answer.is_error:
+                self._config.write_text(before)
                 raise CommandError(f"{self.name}: {answer.text.strip()}")
 
     def _prepare(self) -> None:

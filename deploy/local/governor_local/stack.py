@@ -12,7 +12,7 @@ from typing import Self
 from governor_local import cleanup
 from governor_local.binaries import Binaries
 from governor_local.control_plane import ControlPlane
-from governor_local.errors import AbsentError, CommandError, RunningError, StartError
+from governor_local.errors import AbsentError, CommandError, RunningError
 from governor_local.paths import stack_directory
 from governor_local.postgresql import PostgresServer
 from governor_local.processes import Process
@@ -141,16 +141,8 @@ class Stack:
                 cleanup.remove(self._state, record)
 
     def watch(self) -> None:
-        """Return when the stack is taken down from elsewhere.
-
-        Raises:
-            StartError: its API server or etcd ended by itself; the text holds its log's end.
-        """
-        vital = (self.control_plane.etcd, self.control_plane.apiserver)
+        """Return when the stack has been taken down from elsewhere."""
         while self._state.read():
-            for server in vital:
-                if not server.running and self._state.read():
-                    raise StartError(server.failure("ended while the stack was up"))
             time.sleep(_WATCH_SECONDS)
 
     @property
