@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from functools import partial
-from typing import Literal
+from typing import Literal, assert_never
 
 from governor.api.conditions import Condition
 from governor.api.status import CheckStatus
@@ -115,6 +115,8 @@ def _compliant(checks: Sequence[CheckStatus]) -> Told:
             return "True", "Warning", _names(named)
         case Verdict.OK:
             return "True", "Ok", f"all {len(checks)} checks are Ok"
+        case _:
+            assert_never(worst)
 
 
 def _unevaluated(checks: Sequence[CheckStatus]) -> list[CheckStatus]:

@@ -39,7 +39,8 @@ def of_policy(
 ) -> tuple[tuple[PolicyFinding, ...], tuple[Entry, ...]]:
     """Opens and resolves the findings of the whole policy."""
     known = {finding.event_type: finding for finding in before}
-    after, told = [], []
+    after: list[PolicyFinding] = []
+    told: list[Entry] = []
     for event_type, level in (
         (SELF_FAILURE, _self_failure(policy, checks)),
         (DATA_GAP, _data_gap(slo, checks)),
@@ -125,8 +126,8 @@ def _data_gap(slo: SloSummary | None, checks: Sequence[CheckStatus]) -> _Level:
     if slo is None:
         return _Level(holds=False, evidence=evidence, ends_as=CHECK_REMOVED)
     holds: bool | None = slo.all_no_data
-    if not holds and _waiting(checks):
-        holds = None
+    if not holds and (_waiting(checks) or slo.ok + slo.violated == 0):
+        holds = None  # only a number shows that metrics are emitted again
     if not holds:
         recovered = Evidence(
             severity="warning",

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import assert_never
 
 from governor.values.objectives import Direction, Objective
 from governor.values.outcomes import Absence, Fault, Measurement, Outcome
@@ -40,6 +41,8 @@ def judge(objective: Objective, outcome: Outcome) -> Judgement:
             return _no_data(outcome.reason, one_line(outcome.message))
         case Measurement():
             return _judge(objective, outcome)
+        case _:
+            assert_never(outcome)
 
 
 def _judge(objective: Objective, measured: Measurement) -> Judgement:

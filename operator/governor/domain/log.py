@@ -4,9 +4,8 @@ An entry is told to each of its targets at least once, and every receiver
 deduplicates by its id. What leaves the log leaves it here.
 """
 
-import json
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -89,7 +88,8 @@ def bound(pending: Sequence[Entry], limit: int = LIMIT_BYTES) -> tuple[Entry, ..
     upsert of every open finding brings their rows.
     """
     entries = list(pending)
-    while _size(entries) > limit:
+    sizes: dict[tuple[UUID, int], int] = {}  # a row's size is its own until it folds again
+    while sum(_cached(sizes, entry) for entry in entries) > limit:
         if not (_fold(entries) or _drop_opening(entries)):
             break
     return tuple(entries)
@@ -97,12 +97,14 @@ def bound(pending: Sequence[Entry], limit: int = LIMIT_BYTES) -> tuple[Entry, ..
 
 def size(entry: Entry) -> int:
     """Bytes of an entry as the API server gets it."""
-    data = entry.model_dump(mode="json", by_alias=True, exclude_none=True)
-    return len(json.dumps(data, separators=(",", ":")).encode())
+    return len(entry.model_dump_json(by_alias=True, exclude_none=True).encode())
 
 
-def _size(entries: Iterable[Entry]) -> int:
-    return sum(size(entry) + 1 for entry in entries)
+def _cached(sizes: dict[tuple[UUID, int], int], entry: Entry) -> int:
+    key = (entry.id, entry.folded)
+    if key not in sizes:
+        sizes[key] = size(entry) + 1
+    return sizes[key]
 
 
 def _aimed(entry: Entry, targets: tuple[Target, ...]) -> Entry:

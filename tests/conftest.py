@@ -1,0 +1,48 @@
+"""What every test may ask for: one embedded stack a session, and a clean environment."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from governor_local.postgresql import PostgresServer
+from governor_local.stack import Stack
+from hypothesis import settings
+
+settings.register_profile("here", deadline=None)  # a slow machine is not a wrong program
+settings.load_profile("here")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def clean_environment() -> Iterator[None]:
+    """No setting or kubeconfig of whoever runs the tests reaches what is tested."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith("GOVERNOR_") or name == "KUBECONFIG":
+                patch.delenv(name)
+        yield
+
+
+@pytest.fixture(scope="session")
+def stack() -> Iterator[Stack]:
+    """The embedded stack: API server, two PostgreSQL servers, Prometheus; all real."""
+    folder = Path(tempfile.mkdtemp(prefix="governor-tests-"))
+    try:
+        with Stack.up(name=folder.name, directory=folder / "stack") as running:
+            yield running
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def governed_server(stack: Stack) -> PostgresServer:
+    """The PostgreSQL server of the governed platform."""
+    return stack.governed
+
+
+@pytest.fixture(scope="session")
+def sink_server(stack: Stack) -> PostgresServer:
+    """The PostgreSQL server of the sink, apart from the governed one."""
+    return stack.sink

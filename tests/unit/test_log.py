@@ -1,0 +1,184 @@
+"""The log in the status: cleared, renamed, kept in bounds."""
+
+from datetime import timedelta
+from uuid import uuid4
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.builders import History, blast, policy, slo
+
+from governor.api.status import Entry, FindingRef, Target, Transition
+from governor.domain import log
+from governor.domain.identity import derives, finding_id
+from governor.domain.plans import Feedback
+from governor.values.outcomes import Measurement
+
+
+def done(entry: Entry, *targets: Target) -> list[log.Delivered]:
+    """These targets of an entry have been served."""
+    return [log.Delivered(entry=entry.id, target=target) for target in targets]
+
+
+def flapping(episodes: int, *names: str) -> History:
+    """Checks that open and resolve a finding again and again, with nothing delivered."""
+    life = History(policy(*(slo(name) for name in names)))
+    for _ in range(episodes):
+        for outcome in ("violated", "ok"):
+            life.tick()
+            life.decide(**dict.fromkeys(names, outcome))
+    return life
+
+
+def size(entries: tuple[Entry, ...]) -> int:
+    """Bytes of a log."""
+    return sum(log.size(entry) + 1 for entry in entries)
+
+
+def test_success_removes_a_target_and_the_last_one_the_entry() -> None:
+    """What is not told yet stays, in order."""
+    life = History()
+    life.slots("violated", "ok")
+    opening, closing = life.status.pending
+
+    told = log.clear((opening, closing), done(opening, Target.EVENT))
+    assert [e.targets for e in told] == [(Target.SINK,), (Target.SINK, Target.EVENT)]
+    assert log.clear(told, done(opening, Target.SINK)) == (closing,)
+    assert log.clear((opening, closing), []) == (opening, closing)
+
+
+def test_a_decision_takes_in_what_was_delivered() -> None:
+    """The log in the next status is without it."""
+    life = History()
+    life.slots("violated")
+    (entry,) = life.status.pending
+    delivered = frozenset(done(entry, Target.SINK, Target.EVENT))
+    life.tick(1)
+    life.decide(Feedback(delivered=delivered))
+
+    assert life.status.pending == ()
+
+
+def test_an_adopted_finding_goes_by_the_sinks_id() -> None:
+    """In the status and in every entry; the opening is in the sink already."""
+    life = History()
+    earlier = life.now - timedelta(days=1)
+    life.slots("violated", "ok")
+    opening, closing = life.status.pending
+    event_type = opening.event_type
+    theirs = FindingRef(
+        id=finding_id(life.uid, event_type, "autonomy-rate", earlier),
+        event_type=event_type,
+        opened_at=earlier,
+    )
+
+    renamed = log.adopt((opening, closing), {opening.finding: theirs})
+
+    assert [(e.transition, e.targets) for e in renamed] == [
+        (Transition.OPEN, (Target.EVENT,)),
+        (Transition.RESOLVE, (Target.SINK, Target.EVENT)),
+    ]
+    assert all(e.finding == theirs.id and derives(life.uid, e) for e in renamed)
+    only_sink = opening.model_copy(update={"targets": (Target.SINK,)})
+    assert log.adopt((only_sink,), {opening.finding: theirs}) == ()
+    assert log.adopt((opening,), {uuid4(): theirs}) == (opening,)
+
+
+def test_entries_of_one_line_keep_their_order() -> None:
+    """A line is a check and an event type: what the sink's index is about."""
+    life = History(policy(slo(), blast()))
+    life.decide(autonomy_rate="violated", blast="error")
+    opening, blind = life.status.pending
+
+    assert log.line(opening) == ("autonomy-rate", "slo_autonomy_rate_violation")
+    assert log.line(blind) == ("blast", "")
+
+
+def test_a_log_within_its_bound_is_left_alone() -> None:
+    """Nothing folds that need not."""
+    life = flapping(3, "a")
+    assert log.bound(life.status.pending, size(life.status.pending)) == life.status.pending
+
+
+def test_the_noisiest_check_folds_first() -> None:
+    """Its two oldest closed episodes become one row: first opened, last resolved, worst value."""
+    life = History(policy(slo("noisy"), slo("quiet")))
+    for value in (0.5, 0.1, 0.6):
+        life.tick()
+        life.decide(noisy=Measurement(value=value), quiet="ok")
+        life.tick()
+        life.decide(noisy="ok", quiet="ok")
+    life.tick()
+    life.decide(noisy="ok", quiet="violated")
+    before = life.status.pending
+
+    after = log.bound(before, size(before) - 1)
+
+    first, second = before[0], before[3]
+    fold = after[0]
+    assert (fold.finding, fold.folded, fold.targets) == (first.finding, 1, (Target.SINK,))
+    assert (fold.opened_at, fold.decided_at) == (first.opened_at, second.decided_at)
+    assert fold.transition is Transition.RESOLVE
+    assert derives(life.uid, fold)
+    assert after[1:] == before[4:]
+
+
+def test_folding_keeps_the_worst_value_in_each_direction() -> None:
+    """Of resolutions, the one that was furthest on the bad side."""
+    for direction, values, worst in (("Above", (0.9, 0.8), 0.8), ("Below", (0.1, 0.2), 0.2)):
+        line = {"direction": direction, "redLine": 0.5}
+        life = History(policy(slo(objective=line)))
+        bad = 0.4 if direction == "Above" else 0.6
+        for good in values:
+            life.slots(Measurement(value=bad), Measurement(value=good))
+        folded = log.bound(life.status.pending, size(life.status.pending) - 1)
+        assert folded[0].value == worst
+
+
+def test_an_episode_that_the_sink_has_begun_is_not_folded_away() -> None:
+    """Its row is open there: it can take others in, but its own end must arrive."""
+    life = flapping(2, "a")
+    first, first_end, second, second_end = life.status.pending
+    # The second's opening was delivered; the first's was not.
+    pending = (first, first_end, second.model_copy(update={"targets": (Target.EVENT,)}), second_end)
+
+    after = log.bound(pending, size(pending) - 1)
+
+    assert second_end in after
+
+
+def test_an_open_finding_is_never_folded_and_its_opening_goes_last() -> None:
+    """The hourly upsert brings the rows of openings that had no room."""
+    names = [f"check-{n}" for n in range(8)]
+    life = History(policy(*(slo(name) for name in names)))
+    life.decide(**{name.replace("-", "_"): "violated" for name in names})
+    pending = life.status.pending
+
+    after = log.bound(pending, size(pending) // 2)
+
+    assert 0 < len(after) < len(pending)
+    assert set(after) <= set(pending)
+    assert size(after) <= size(pending) // 2
+    assert len([c for c in life.status.checks if c.finding]) == 8
+
+
+@given(st.integers(1, 12), st.integers(1_000, 20_000))
+def test_the_bound_holds_and_loses_no_episode(episodes: int, limit: int) -> None:
+    """Every closed episode is a row or counted in one."""
+    life = flapping(episodes, "a")
+    assert sum(entry.folded for entry in life.status.pending) == 0
+
+    after = log.bound(life.status.pending, limit)
+
+    assert size(after) <= max(limit, 2_000)
+    told = sum(1 + e.folded for e in after if e.transition is Transition.RESOLVE)
+    assert told == episodes
+    assert all(derives(life.uid, entry) for entry in after)
+
+
+def test_the_log_of_a_long_outage_stays_within_24_kib() -> None:
+    """200 episodes while nothing can be delivered."""
+    life = flapping(200, "a")
+
+    assert size(life.status.pending) <= log.LIMIT_BYTES
+    told = sum(1 + e.folded for e in life.status.pending if e.transition is Transition.RESOLVE)
+    assert told == 200

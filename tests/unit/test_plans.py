@@ -1,0 +1,190 @@
+"""The whole status, and when it is worth a write."""
+
+import json
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.support.builders import VALUES, History, blast, policy, slo, spec
+
+from governor.api.policy import PolicySpec
+from governor.api.status import PolicyStatus
+from governor.domain.entries import LIST_BYTES
+from governor.domain.log import size
+from governor.domain.plans import Feedback, validity
+from governor.domain.policies import resolve
+from governor.domain.writes import OLDEST_RIDER, causes_write, rider_due, rider_period
+from governor.errors import SpecError
+from governor.values.objectives import Direction
+from governor.values.outcomes import Measurement
+
+
+def test_a_status_tells_when_it_was_evaluated_and_how_long_it_holds() -> None:
+    """Three times the shortest interval, at least 15 minutes, from the last evaluation."""
+    life = History(policy(slo("a", interval="10m"), slo("b", interval="1h")))
+    life.decide(a="ok", b="ok")
+    assert life.status.last_evaluated == life.now
+    assert life.status.valid_until == life.now + timedelta(minutes=30)
+    assert validity(policy(slo(interval="5s"))) == timedelta(minutes=15)
+
+    first = life.status.valid_until
+    life.tick(1)
+    life.decide()
+    assert life.status.valid_until == first
+
+
+def test_run_now_is_echoed_once_answered() -> None:
+    """And then stays."""
+    life = History()
+    life.decide(Feedback(run_now="now-1"), autonomy_rate="ok")
+    assert life.status.last_handled_run_now == "now-1"
+    life.slots("ok")
+    assert life.status.last_handled_run_now == "now-1"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "writes"),
+    [
+        ("ok", Measurement(value=0.91), False),
+        ("ok", "warning", True),
+        ("ok", "violated", True),
+        ("ok", "nodata", True),
+        ("error", "stuck", True),
+    ],
+)
+def test_a_value_alone_causes_no_write(before: str, after: str, writes: bool) -> None:
+    """A verdict, a reason, a finding does; values, messages and times ride along."""
+    life = History(policy(slo(), slo("other")))
+    life.tick()
+    life.decide(autonomy_rate=before, other="ok")
+    written = life.status
+    life.tick()
+    life.decide(autonomy_rate=after, other="ok")
+
+    assert life.status != written
+    assert causes_write(written, life.status) is writes
+
+
+def test_counts_cause_writes_until_they_stand_still() -> None:
+    """Each step to a threshold must survive a crash."""
+    life = History(policy(slo(failureThreshold=3)))
+    writes = []
+    for _ in range(5):
+        before = life.status
+        life.slots("violated")
+        writes.append(causes_write(before, life.status))
+
+    assert writes == [True, True, True, False, False]
+
+
+def test_generation_run_now_and_log_cause_writes() -> None:
+    """Each of them alone."""
+    life = History()
+    life.slots("violated")
+    written = life.status
+    for change in ({"observed_generation": 9}, {"last_handled_run_now": "x"}, {"pending": ()}):
+        assert causes_write(written, written.model_copy(update=change))
+    assert not causes_write(written, written)
+    assert not causes_write(
+        written, written.model_copy(update={"last_evaluated": None, "valid_until": None})
+    )
+
+
+@given(st.uuids().map(str))
+def test_riders_are_written_within_five_minutes(uid: str) -> None:
+    """Jittered by policy, so that a herd does not write together."""
+    life = History()
+    period = rider_period(uid)
+
+    assert OLDEST_RIDER - timedelta(minutes=1) < period <= OLDEST_RIDER
+    assert rider_due(uid, None, life.now)
+    assert rider_due(uid, life.now - period, life.now)
+    assert not rider_due(uid, life.now - period + timedelta(seconds=1), life.now)
+
+
+def test_riders_are_spread() -> None:
+    """Different policies ride at different times."""
+    assert len({rider_period(f"policy-{n}") for n in range(50)}) > 20
+
+
+def test_defaults_are_applied_in_code() -> None:
+    """As the papers say, field by field."""
+    (check,) = policy(blast(interval=None)).checks
+    assert (check.interval, check.severity) == (3600, "warning")
+    assert (check.failure_threshold, check.success_threshold) == (1, 1)
+    objective = check.objective
+    assert (objective.direction, objective.red_line) == (Direction.BELOW, 0.15)
+    assert (objective.target, objective.minimum_samples) == (None, 1)
+    assert (policy().errored_checks, policy().blind_after) == (3, 3)
+    assert not policy().suspended
+
+    (own,) = policy(
+        blast(objective={"redLine": 0.5, "target": 0.1, "minimumSamples": 20}), interval="5m"
+    ).checks
+    assert (own.objective.red_line, own.objective.target) == (0.5, 0.1)
+    assert own.objective.minimum_samples == 20
+    zero = policy(blast(objective={"redLine": 0})).checks[0].objective
+    assert zero.red_line == 0
+    assert policy(blast(interval=None), interval="5m").checks[0].interval == 300
+
+
+def test_a_digest_follows_the_checks_own_spec() -> None:
+    """It changes with the check, and with nothing else."""
+    one = policy(slo(interval=None), interval="5m").checks[0].digest
+    assert one == policy(slo(interval=None), blast(), interval="1h").checks[0].digest
+    assert one != policy(slo(interval="5m")).checks[0].digest
+
+
+def test_a_spec_without_probe_or_objective_names_the_remedy() -> None:
+    """What the API server's rules refuse is refused here too, for files."""
+    bare = spec(slo())
+    without = PolicySpec.model_construct(
+        checks=tuple(
+            c.model_copy(update={"objective": None}) for c in PolicySpec.model_validate(bare).checks
+        )
+    )
+    with pytest.raises(SpecError, match=r"'autonomy-rate'.*objective\.direction"):
+        resolve(without)
+    nothing = PolicySpec.model_construct(
+        checks=tuple(
+            c.model_copy(update={"promql": None}) for c in PolicySpec.model_validate(bare).checks
+        )
+    )
+    with pytest.raises(SpecError, match="exactly one probe"):
+        resolve(nothing)
+
+
+def test_lists_are_cut_with_a_count() -> None:
+    """A long list must not crowd out the log."""
+    life = History(policy(*(slo(f"check-{n:02}") for n in range(32))))
+    message = "x" * 190
+    outcomes = {
+        f"check_{n:02}": VALUES["error"].__class__(reason=VALUES["error"].reason, message=message)
+        for n in range(32)
+    }
+    life.decide(**outcomes)
+    entry = next(e for e in life.told if e.event_type == "governance_self_failure")
+    lists = json.loads(entry.lists)
+
+    assert len(entry.lists.encode()) < LIST_BYTES + 100
+    assert len(lists["errors"]) + lists["errors_omitted"] == 32
+
+
+def test_an_entry_without_lists_stays_small() -> None:
+    """768 bytes, with the longest names, as the log's bound was reckoned."""
+    name = "a" * 40
+    life = History(policy(slo(name, severity="critical")))
+    life.decide(**{name: Measurement(value=-123456789.123456)})
+
+    assert size(life.told[0]) <= 1024
+
+
+@given(st.lists(st.sampled_from(sorted(VALUES)), max_size=8))
+def test_a_status_survives_the_api_server(story: list[str]) -> None:
+    """Written as JSON and read back it is the same."""
+    life = History()
+    life.slots(*story)
+    data = life.status.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+    assert PolicyStatus.model_validate(json.loads(json.dumps(data))) == life.status

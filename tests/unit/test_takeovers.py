@@ -1,0 +1,178 @@
+"""Statuses and the sink agree again: wiped statuses, restored databases."""
+
+from datetime import timedelta
+
+import pytest
+from tests.support.builders import NOON, UID, History, policy, slo
+
+from governor.api.status import FindingRef, PolicyStatus, Target
+from governor.domain.entries import Decision
+from governor.domain.identity import finding_id
+from governor.domain.plans import Feedback
+from governor.domain.restating import restate
+from governor.domain.takeovers import Known, adopt
+
+SLO = "slo_autonomy_rate_violation"
+EARLIER = NOON - timedelta(days=1)
+
+
+def row(event_type: str = SLO, check: str = "autonomy-rate") -> Known:
+    """A finding that the sink has open since yesterday."""
+    finding = FindingRef(
+        id=finding_id(UID, event_type, check, EARLIER), event_type=event_type, opened_at=EARLIER
+    )
+    return Known(check=check, finding=finding)
+
+
+def test_a_wiped_status_takes_its_finding_over() -> None:
+    """It opens no second one, and resolves the first."""
+    life = History()
+    life.decide(Feedback(open_rows=(row(),)), autonomy_rate="violated")
+    assert life.told == []
+    assert life.check().finding == row().finding
+
+    life.slots("ok")
+    (closing,) = life.told
+    assert (closing.finding, closing.opened_at) == (row().finding.id, EARLIER)
+
+
+def test_findings_of_the_policy_and_blind_ones_are_taken_over_too() -> None:
+    """Each into its own place."""
+    life = History()
+    rows = (
+        row("governance_self_failure", ""),
+        row("governance_slo_data_gap", ""),
+        row("governance_check_blind"),
+    )
+    life.decide(Feedback(open_rows=rows), autonomy_rate="ok")
+
+    ended = {(e.check, e.event_type, e.resolved_reason) for e in life.told}
+    assert ended == {
+        ("", "governance_self_failure", "Recovered"),
+        ("", "governance_slo_data_gap", "Recovered"),
+        ("autonomy-rate", "governance_check_blind", "Recovered"),
+    }
+
+
+@pytest.mark.parametrize(
+    "gone", [row(check="gone"), row("trust_drift"), row("governance_check_blind", "gone")]
+)
+def test_a_row_whose_check_is_gone_is_resolved(gone: Known) -> None:
+    """Or has become another kind."""
+    life = History()
+    life.decide(Feedback(open_rows=(gone,)), autonomy_rate="ok")
+
+    (closing,) = life.told
+    assert (closing.finding, closing.resolved_reason) == (gone.finding.id, "CheckRemoved")
+
+
+def test_a_row_of_foreign_making_is_left_alone() -> None:
+    """Its id does not derive from its words: no entry of ours could name it."""
+    life = History()
+    foreign = row().finding.model_copy(update={"opened_at": NOON})
+    life.decide(
+        Feedback(open_rows=(Known(check="autonomy-rate", finding=foreign),)), autonomy_rate="ok"
+    )
+
+    assert life.told == []
+    assert life.check().finding is None
+
+
+def test_rows_that_the_status_or_its_log_knows_are_left_to_them() -> None:
+    """Open, last resolved, or still to be told as resolved."""
+    life = History(policy(slo(), selfFailure={"erroredChecks": 1, "blindAfter": 1}))
+    life.slots("violated", "ok", "violated")
+    opening, closing, reopening = life.told
+    refs = [
+        FindingRef(id=e.finding, event_type=e.event_type, opened_at=e.opened_at)
+        for e in (opening, reopening)
+    ]
+    before = life.status
+    rows = tuple(Known(check="autonomy-rate", finding=ref) for ref in refs)
+    life.decide(Feedback(open_rows=rows))
+
+    assert life.status.checks == before.checks
+    assert life.status.pending == (opening, closing, reopening)
+
+    life.slots("error", "ok")
+    place = life.status.findings[0]
+    ended = FindingRef(
+        id=place.last_finding.id,
+        event_type=place.event_type,
+        opened_at=place.last_finding.opened_at,
+    )
+    told = len(life.told)
+    life.decide(Feedback(open_rows=(Known(check="", finding=ended),)))
+    assert len(life.told) == told
+
+
+def test_an_occupied_place_is_not_overwritten() -> None:
+    """The sink's index will say which of two open findings is the one."""
+    life = History(policy(slo(), selfFailure={"erroredChecks": 1}))
+    life.slots("violated")
+    mine = life.check().finding
+    life.decide(Feedback(open_rows=(row(),)))
+    assert life.check().finding == mine
+
+    life.slots("error")
+    held = life.status.findings[0].finding
+    life.decide(Feedback(open_rows=(row("governance_self_failure", ""),)))
+    assert life.status.findings[0].finding == held
+
+
+def test_adoption_renames_every_place() -> None:
+    """The check's finding, its blind one, and the policy's."""
+    life = History(policy(slo(), slo("b"), selfFailure={"blindAfter": 1}))
+    life.decide(autonomy_rate="violated", b="ok")
+    life.tick()
+    life.decide(autonomy_rate="nodata", b="nodata")
+    life.tick()
+    life.decide(autonomy_rate="nodata", b="ok")
+    check, place = life.check(), life.status.findings[0]
+    theirs = row().finding
+    assert check.blind is not None
+
+    renamed = adopt(life.status, {check.finding.id: theirs})
+    assert renamed.checks[0].finding == theirs
+    assert renamed.checks[0].blind == check.blind
+    assert adopt(life.status, {check.blind.id: theirs}).checks[0].blind == theirs
+    assert adopt(life.status, {}) is life.status
+    assert place.finding is None
+
+
+def test_a_status_can_be_said_again() -> None:
+    """Every open finding and the last resolved one, unless the log still tells its line."""
+    life = History(policy(slo(), slo("b"), selfFailure={"erroredChecks": 1}))
+    life.decide(autonomy_rate="violated", b="ok")
+    life.tick()
+    life.decide(autonomy_rate="ok", b="error")
+    life.tick()
+    life.decide(autonomy_rate="violated", b="error")
+    decision = Decision(policy_uid=UID, generation=1, at=life.now)
+    assert restate(decision, life.policy, life.status) == ()
+
+    quiet = life.status.model_copy(update={"pending": ()})
+    said = restate(decision, life.policy, quiet)
+
+    assert [(e.event_type, e.transition) for e in said] == [
+        (SLO, "resolve"),
+        (SLO, "open"),
+        ("governance_self_failure", "open"),
+    ]
+    assert [e.id for e in said] == [life.told[i].id for i in (1, 4, 3)]
+    assert all(Target.SINK in e.targets for e in said)
+    assert said[0].decided_at == life.told[1].decided_at
+    assert said[2].severity == "critical"
+
+
+def test_a_status_says_findings_of_unknown_checks_again_too() -> None:
+    """Also of a check that the policy no longer has, as in a suspended policy."""
+    life = History(policy(slo("a"), slo("b")))
+    life.decide(a="violated", b="ok")
+    quiet = life.status.model_copy(update={"pending": ()})
+    decision = Decision(policy_uid=UID, generation=2, at=life.now)
+
+    (said,) = restate(decision, policy(slo("b"), suspend=True), quiet)
+
+    assert (said.check, said.severity, said.objective) == ("a", "warning", None)
+    assert restate(decision, life.policy, PolicyStatus()) == ()
