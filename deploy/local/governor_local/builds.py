@@ -79,8 +79,8 @@ KUBERNETES = GoBuild(
         ),
     ),
     usual_seconds=420,
-    download_megabytes=570,
-    disk_gigabytes=4.5,
+    download_megabytes=90,
+    disk_gigabytes=4,
     kept_megabytes=145,
     way_out="set KUBEBUILDER_ASSETS to a folder that holds kube-apiserver and etcd",
 )
@@ -94,7 +94,7 @@ PROMETHEUS = GoBuild(
         "-ldflags=-s -w -X github.com/prometheus/common/version.Version=3.16.0",
     ),
     usual_seconds=240,
-    download_megabytes=200,
+    download_megabytes=170,
     disk_gigabytes=3,
     kept_megabytes=100,
 )
