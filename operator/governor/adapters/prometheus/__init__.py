@@ -1,0 +1,6 @@
+"""Measures from Prometheus, or whatever speaks its HTTP API, one instant query a check."""
+
+from governor.adapters.prometheus.instrument import PrometheusInstrument
+from governor.adapters.prometheus.making import make_prometheus
+
+__all__ = ["PrometheusInstrument", "make_prometheus"]

@@ -1,0 +1,136 @@
+"""One HTTP request and its whole answer, bounded in time, in size and in number."""
+
+import asyncio
+import ssl
+from collections.abc import Iterator, Mapping
+
+import httpx
+
+from governor.adapters.prometheus.answers import Answer
+from governor.values.outcomes import FaultError
+from governor.values.reasons import Reason
+
+CONCURRENCY = 16
+"""Requests to one source at the same time; the rest waits within its own deadline."""
+
+LONGEST_ANSWER = 1 << 20
+"""Bytes. A number needs a few hundred; an answer beyond this is no number."""
+
+_IDLE_SECONDS = 15.0
+"""How long an idle connection is kept: the next run of a short interval finds it open."""
+
+_CONNECTING = 0.8
+"""Of the deadline, what connecting may take."""
+
+_TOO_LATE = 0.1
+"""Of the deadline, what must be left for a request to be sent at all."""
+
+
+class Exchange:
+    """Sends requests to one server. Follows no redirect, uses no ambient proxy."""
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        headers: Mapping[str, str],
+        context: ssl.SSLContext,
+        deadline_seconds: float,
+    ) -> None:
+        self._client = httpx.AsyncClient(
+            base_url=url,
+            # An answer that is not compressed can't grow beyond what was bounded.
+            headers={"Accept": "application/json", "Accept-Encoding": "identity", **headers},
+            verify=context,
+            trust_env=False,
+            follow_redirects=False,
+            # One deadline holds the whole exchange, see ask(). Connecting ends before it by
+            # itself: httpcore leaves a socket open where a TLS handshake is cancelled.
+            timeout=httpx.Timeout(None, connect=deadline_seconds * _CONNECTING),
+            limits=httpx.Limits(max_connections=CONCURRENCY, keepalive_expiry=_IDLE_SECONDS),
+        )
+        self._slots = asyncio.Semaphore(CONCURRENCY)
+        self.deadline_seconds = deadline_seconds
+
+    async def ask(self, method: str, path: str, form: Mapping[str, str] | None = None) -> Answer:
+        """The whole answer to one request; the deadline counts from now, waiting included.
+
+        Raises:
+            FaultError: `Timeout`, `Unreachable`, `TLSFailed`, or `MalformedAnswer` for
+                what is no HTTP, breaks off or does not end.
+        """
+        sent = False
+        try:
+            async with asyncio.timeout(self.deadline_seconds) as deadline, self._slots:
+                _refuse_if_late(deadline, self.deadline_seconds)
+                sent = True
+                return await self._ask(method, path, form)
+        except TimeoutError as error:
+            late = "no whole answer" if sent else f"{CONCURRENCY} queries are before it: not sent"
+            raise FaultError(Reason.TIMEOUT, f"{late} within {self.deadline_seconds:g}s") from error
+        except httpx.HTTPError as error:
+            raise _fault(error) from error
+
+    async def _ask(self, method: str, path: str, form: Mapping[str, str] | None) -> Answer:
+        async with self._client.stream(method, path, data=form) as response:
+            body = bytearray()
+            async for chunk in response.aiter_raw():
+                body += chunk
+                if len(body) > LONGEST_ANSWER:
+                    raise FaultError(
+                        Reason.MALFORMED_ANSWER, f"the answer is longer than {LONGEST_ANSWER} bytes"
+                    )
+            return Answer(
+                status=response.status_code,
+                body=bytes(body),
+                location=response.headers.get("location"),
+            )
+
+    async def close(self) -> None:
+        """Closes every connection."""
+        await self._client.aclose()
+
+
+def _refuse_if_late(deadline: asyncio.Timeout, whole_seconds: float) -> None:
+    """Sends nothing that could hardly be answered.
+
+    Else a crowd that waited in vain for a hanging server would open connections
+    only to drop them.
+
+    Raises:
+        TimeoutError: it is too late.
+    """
+    ends = deadline.when() or 0.0
+    if ends - asyncio.get_running_loop().time() < whole_seconds * _TOO_LATE:
+        raise TimeoutError
+
+
+def _fault(error: httpx.HTTPError) -> FaultError:
+    """What went wrong below HTTP, in the words of whoever noticed first."""
+    if isinstance(error, httpx.TimeoutException):
+        return FaultError(Reason.TIMEOUT, "connecting took too long")
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return FaultError(Reason.TLS_FAILED, f"certificate refused: {cause.verify_message}")
+        if isinstance(cause, ssl.SSLError):
+            return FaultError(Reason.TLS_FAILED, f"TLS failed: {cause.reason or cause}")
+    # httpcore says this of a connection that ends before a first byte.
+    if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in str(error):
+        return FaultError(Reason.MALFORMED_ANSWER, f"the answer is no whole HTTP: {error}")
+    words = [c.strerror for c in _causes(error) if isinstance(c, OSError) and c.strerror]
+    return FaultError(Reason.UNREACHABLE, f"no connection: {words[-1] if words else error}")
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error and all that it came from, groups included."""
+    seen: set[int] = set()
+    queue: list[BaseException] = [error]
+    while queue:
+        current = queue.pop(0)
+        if id(current) in seen:
+            continue
+        seen.add(id(current))
+        yield current
+        if isinstance(current, BaseExceptionGroup):
+            queue.extend(current.exceptions)
+        queue.extend(e for e in (current.__cause__, current.__context__) if e is not None)
