@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
@@ -65,11 +66,11 @@ def _announcement() -> str:
 
 def _start(stack: Stack, reporter: Reporter) -> OperatorProcess:
     """Everything up to the samples, which the operator finds when it starts."""
-    with reporter.work("filling the platform's database", usual_seconds=2):
-        logins = Platform(stack).build()
-    with reporter.work("installing and starting the operator", usual_seconds=8):
+    what = "filling the platform's database, installing and starting the operator"
+    with reporter.work(what, usual_seconds=10), ThreadPoolExecutor() as pool:
+        platform = pool.submit(Platform(stack).build)
         installation = install(stack)
-        give_logins(stack, logins)
+        give_logins(stack, platform.result())
         operator = OperatorProcess(stack, installation)
         operator.launch()
         apply_samples(stack)
