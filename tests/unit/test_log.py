@@ -3,6 +3,7 @@
 from datetime import timedelta
 from uuid import uuid4
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import History, blast, policy, slo
@@ -122,16 +123,26 @@ def test_the_noisiest_check_folds_first() -> None:
     assert after[1:] == before[4:]
 
 
-def test_folding_keeps_the_worst_value_in_each_direction() -> None:
-    """Of resolutions, the one that was furthest on the bad side."""
-    for direction, values, worst in (("Above", (0.9, 0.8), 0.8), ("Below", (0.1, 0.2), 0.2)):
-        line = {"direction": direction, "redLine": 0.5}
-        life = History(policy(slo(objective=line)))
-        bad = 0.4 if direction == "Above" else 0.6
-        for good in values:
-            life.slots(Measurement(value=bad), Measurement(value=good))
-        folded = log.bound(life.status.pending, size(life.status.pending) - 1)
-        assert folded[0].value == worst
+@pytest.mark.parametrize(
+    ("direction", "story", "worst"),
+    [
+        ("Above", (0.4, 0.9, 0.3, 0.8), 0.3),
+        ("Above", (0.3, 0.9, 0.4, 0.8), 0.3),
+        ("Below", (0.6, 0.1, 0.7, 0.2), 0.7),
+        ("Below", (0.7, 0.1, 0.6, 0.2), 0.7),
+    ],
+)
+def test_folding_keeps_the_worst_value(
+    direction: str, story: tuple[float, ...], worst: float
+) -> None:
+    """The one that was furthest on the bad side, whichever episode it was in."""
+    life = History(policy(slo(objective={"direction": direction, "redLine": 0.5})))
+    life.slots(*(Measurement(value=value) for value in story))
+
+    folded = log.bound(life.status.pending, size(life.status.pending) - 1)
+
+    assert folded[0].value == worst
+    assert f'"value":{worst}' in folded[0].impact
 
 
 def test_an_episode_that_the_sink_has_begun_is_not_folded_away() -> None:

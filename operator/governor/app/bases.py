@@ -34,7 +34,13 @@ class Base:
         self.status = status
 
     def confirm(self, answer: Subject, status: PolicyStatus, at: datetime) -> None:
-        """The API server has taken our status."""
+        """The API server has taken our status.
+
+        A newer version may have come by while the answer was on its way.
+        """
+        overtaken = self.subject if self.subject.newer_than(answer) else None
         self.subject = answer
         self.written = self.status = status
         self.written_at = at
+        if overtaken is not None:
+            self.see(overtaken)

@@ -10,6 +10,7 @@ from governor.app.delivering import Learned
 from governor.app.lanes import EventLane, SinkLane
 from governor.app.ports import EventRecorder, ObjectKey, Revision, Sink, Telemetry
 from governor.app.subjects import Subject
+from governor.domain.log import sift
 from governor.domain.plans import Feedback
 
 
@@ -60,8 +61,9 @@ class Courier:
     def owe(self, written: PolicyStatus) -> None:
         """A status as the API server confirmed it: its log is what is told."""
         self._status = written
-        self._events.owe(written.pending)
-        self._sink.owe(written.pending)
+        log = sift(self._key.uid, written.pending)
+        self._events.owe(log)
+        self._sink.owe(log)
 
     def revise(self, revision: Revision, spec: PolicySpec | None) -> None:
         """A generation was seen for the first time: kept for the sink, and for texts."""

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from governor.api.status import FindingRef, PolicyStatus
 from governor.app.bases import Base
 from governor.app.courier import Courier, revision_of
+from governor.app.demands import Demands
 from governor.app.measuring import Measurer, Measuring
 from governor.app.ports import Clock, EventRecorder, OpenFinding, Sink, StatusStore, Telemetry
-from governor.app.retrying import Retries
 from governor.app.subjects import Subject, dump, understand
 from governor.domain.entries import Decision
 from governor.domain.episodes import Run
+from governor.domain.log import sift
 from governor.domain.plans import Feedback, Snapshot, decide, decide_not_understood
 from governor.domain.policies import Policy
 from governor.domain.restating import restate
@@ -65,10 +66,7 @@ class PolicyRunner:
         self._understood = understand(seen)
         self._wake = asyncio.Event()
         self._measuring = Measuring(seen.key.namespace, services.measurer, self._wake.set)
-        self._retries = Retries()
-        self._wanted: set[str] = set()
-        self._started_generation: int | None = None
-        self._answering: str | None = None
+        self._demands = Demands()
         self._open_rows: tuple[Known, ...] = ()
         self._asked_sink = False
         self._backoff = FIRST_BACKOFF
@@ -81,6 +79,7 @@ class PolicyRunner:
             on_news=self._wake.set,
         )
         self._courier.revise(revision_of(seen), self._understood.spec)
+        self._count_forged()
         # What an earlier process decided and did not get to tell.
         self._courier.owe(self._base.written)
         self._wake.set()
@@ -106,17 +105,14 @@ class PolicyRunner:
 
     def see(self, subject: Subject) -> None:
         """A version of the policy came by."""
-        self._base.see(subject)
+        self._look(subject)
         self._wake.set()
 
     def source_changed(self, source: str) -> None:
         """What a source says may have changed: its checks are measured again."""
-        if self.policy is None:
-            return
-        self._wanted |= {
-            check.name for check in self.policy.checks if check.probe.source_ref.name == source
-        }
-        self._wake.set()
+        if self.policy is not None:
+            self._demands.of_source(self.policy, source)
+            self._wake.set()
 
     def heal(self, rows: tuple[Known, ...]) -> None:
         """The sink has these findings of ours open; the next decision looks at them."""
@@ -158,10 +154,9 @@ class PolicyRunner:
             self._did_not_happen(error)
 
     async def _turn(self) -> None:
-        subject = self._base.subject
-        self._understand(subject)
+        generation = self._understood.generation
         runs = await self._measure()
-        if self._base.subject.generation != subject.generation:
+        if self._understood.generation != generation:
             self._wake.set()  # what was measured belongs to a spec that is no more
             return
         await self._settle(runs)
@@ -173,8 +168,7 @@ class PolicyRunner:
             return []
         await self._ask_sink_once()
         now = self._services.clock.now()
-        self._want(policy)
-        extra = frozenset(self._wanted) | self._retries.due(now)
+        extra = self._demands.out_of_turn(self._base.subject, self._base.status, policy, now)
         todo = [
             each
             for each in due(self._key.uid, policy, self._base.status, now, extra=extra)
@@ -184,25 +178,12 @@ class PolicyRunner:
             if each.scheduled:
                 self._services.telemetry.late(max(0.0, (now - each.slot).total_seconds()))
         self._measuring.start(todo, now)
-        self._wanted -= {each.check.name for each in todo}
+        self._demands.started(each.check.name for each in todo)
         return await self._measuring.ended()
-
-    def _want(self, policy: Policy) -> None:
-        """A new generation and a run-now request want every check, once."""
-        subject, status = self._base.subject, self._base.status
-        everything = {check.name for check in policy.checks}
-        self._wanted &= everything
-        if subject.generation not in (status.observed_generation, self._started_generation):
-            self._started_generation = subject.generation
-            self._wanted |= everything
-        request = subject.run_now
-        if request is not None and request not in (status.last_handled_run_now, self._answering):
-            self._answering = request
-            self._wanted |= everything
 
     async def _settle(self, runs: Sequence[Run]) -> None:
         """Decides and writes until the API server has it, or the object is another."""
-        services, generation = self._services, self._base.subject.generation
+        services, generation = self._services, self._understood.generation
         for _ in range(WRITE_ATTEMPTS):
             base, now = self._base, services.clock.now()
             feedback = self._feedback()
@@ -217,8 +198,8 @@ class PolicyRunner:
                         self._key, base.subject.resource_version, dump(status)
                     )
                 except (ConflictError, UnavailableError):
-                    base.see(Subject(await services.store.read(self._key)))
-                    if base.subject.generation != generation:
+                    self._look(Subject(await services.store.read(self._key)))
+                    if self._understood.generation != generation:
                         self._wake.set()
                         return
                     continue
@@ -242,22 +223,20 @@ class PolicyRunner:
         return decide(snapshot, runs, feedback, now)
 
     def _feedback(self) -> Feedback:
-        done = not self._measuring and not self._wanted
         return Feedback(
             delivered=frozenset(self._courier.news.delivered),
             adopted=dict(self._courier.news.adopted),
             open_rows=self._open_rows,
-            run_now=self._answering if done else None,
+            run_now=self._demands.answered(still_measuring=bool(self._measuring)),
         )
 
     def _happened(self, runs: Sequence[Run], feedback: Feedback) -> None:
         """The decision stands: what it took in is done with, what it says is told."""
         self._courier.forget(feedback)
         self._open_rows = ()
-        if feedback.run_now is not None:
-            self._answering = None
-        if self._understood.policy is not None:
-            self._retries.note(self._understood.policy, runs, self._services.clock.now())
+        if self.policy is not None:
+            now = self._services.clock.now()
+            self._demands.met(self.policy, runs, feedback.run_now, now)
         self._courier.owe(self._base.written)
 
     def _did_not_happen(self, error: Exception) -> None:
@@ -265,15 +244,15 @@ class PolicyRunner:
             "the status could not be written; the run did not happen",
             extra=self._names() | {"error": str(error), "retry_seconds": self._backoff},
         )
-        self._started_generation = self._answering = None
+        self._demands.unmet()
         asyncio.get_running_loop().call_later(self._backoff, self._wake.set)
         self._backoff = min(2 * self._backoff, LONGEST_BACKOFF)
 
     async def _ask_sink_once(self) -> None:
         """A status that knows nothing takes over what the sink has open, if it answers."""
-        if self._asked_sink or self._base.status.observed_generation is not None:
+        asked, self._asked_sink = self._asked_sink, self._base.status.observed_generation is None
+        if asked or not self._asked_sink:
             return
-        self._asked_sink = True
         try:
             async with asyncio.timeout(TAKEOVER_SECONDS):
                 rows = await self._services.sink.open_findings(self._key.uid)
@@ -284,18 +263,29 @@ class PolicyRunner:
     def _arm_retry(self) -> None:
         if self._retry_handle is not None:
             self._retry_handle.cancel()
-        wait = self._retries.wait(self._services.clock.now())
+        wait = self._demands.wait(self._services.clock.now())
         if wait is not None:
             loop = asyncio.get_running_loop()
             self._retry_handle = loop.call_later(wait.total_seconds(), self._wake.set)
 
-    def _understand(self, subject: Subject) -> None:
-        """Turns to a new generation; what is under way belongs to the old one."""
-        if subject.generation == self._understood.generation:
-            return
-        self._measuring.discard()
-        self._understood = understand(subject)
-        self._courier.revise(revision_of(subject), self._understood.spec)
+    def _look(self, subject: Subject) -> None:
+        """Takes note of a version; what is under way for an older spec is dropped."""
+        before = self._base.written
+        self._base.see(subject)
+        if self._base.written is not before:
+            self._count_forged()
+        newest = self._base.subject
+        if newest.generation != self._understood.generation:
+            self._measuring.discard()
+            self._understood = understand(newest)
+            self._courier.revise(revision_of(newest), self._understood.spec)
+
+    def _count_forged(self) -> None:
+        """Somebody wrote a log that is not ours: it is not told, and it shows."""
+        pending = self._base.written.pending
+        for _ in range(len(pending) - len(sift(self._key.uid, pending))):
+            self._services.telemetry.delivered("log", "dropped")
+            _log.warning("a pending entry is not of our making", extra=self._names())
 
     def _names(self) -> dict[str, object]:
         return {"policy_namespace": self._key.namespace, "policy": self._key.name}

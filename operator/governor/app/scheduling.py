@@ -26,6 +26,7 @@ class Scheduler:
         self._runners: dict[str, PolicyRunner] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._slots: dict[str, list[asyncio.TimerHandle]] = {}
+        self._windows: dict[str, timedelta] = {}
 
     def __iter__(self) -> Iterator[PolicyRunner]:
         return iter(list(self._runners.values()))
@@ -38,7 +39,11 @@ class Scheduler:
         subject = Subject(body)
         uid = subject.key.uid
         if uid in self._runners:
-            self._runners[uid].see(subject)
+            runner = self._runners[uid]
+            before = runner.policy
+            runner.see(subject)
+            if runner.policy is not before and uid in self._windows:
+                self._arm(uid, runner, self._windows[uid])
             return
         runner = PolicyRunner(self._services, subject)
         self._runners[uid] = runner
@@ -51,6 +56,7 @@ class Scheduler:
             return
         self._tasks.pop(uid).cancel()
         self._disarm(uid)
+        self._windows.pop(uid, None)
         self._services.telemetry.forgotten(runner.subject.key)
 
     def policy_tick(self, uid: str, tick_seconds: int) -> None:
@@ -59,7 +65,8 @@ class Scheduler:
         runner = self._runners.get(uid)
         if runner is None:
             return
-        self._arm(uid, runner, timedelta(seconds=tick_seconds) + SLACK)
+        self._windows[uid] = timedelta(seconds=tick_seconds) + SLACK
+        self._arm(uid, runner, self._windows[uid])
         runner.wake()  # riders, removals and retries ride on ticks
 
     def source_changed(self, source: str) -> None:

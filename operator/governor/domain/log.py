@@ -135,7 +135,8 @@ def _fold(entries: list[Entry]) -> bool:
 
 
 def _merge(entries: list[Entry], first: Entry, second: Entry) -> None:
-    worst = first if _badness(first) >= _badness(second) else second
+    gone = {first.finding, second.finding}
+    worst = max((e for e in entries if e.finding in gone), key=_badness)
     row = second.model_copy(
         update={
             "id": first.id,
@@ -149,7 +150,6 @@ def _merge(entries: list[Entry], first: Entry, second: Entry) -> None:
         }
     )
     place = entries.index(first)
-    gone = {first.finding, second.finding}
     kept = [e for e in entries[:place] if e.finding not in gone]
     kept.append(row)
     kept.extend(e for e in entries[place + 1 :] if e.finding not in gone)

@@ -1,0 +1,64 @@
+"""What is to be measured out of turn, and which request that answers."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from governor.api.status import PolicyStatus
+from governor.app.retrying import Retries
+from governor.app.subjects import Subject
+from governor.domain.episodes import Run
+from governor.domain.policies import Policy
+
+
+class Demands:
+    """The checks of one policy that somebody wants measured before their slot.
+
+    A new generation, a run-now request, a changed source, the retry of an Error.
+    """
+
+    def __init__(self) -> None:
+        self._wanted: set[str] = set()
+        self._retries = Retries()
+        self._generation: int | None = None
+        self._answering: str | None = None
+
+    def of_source(self, policy: Policy, source: str) -> None:
+        """What a source says may have changed: its checks are wanted."""
+        self._wanted |= {c.name for c in policy.checks if c.probe.source_ref.name == source}
+
+    def out_of_turn(
+        self, subject: Subject, status: PolicyStatus, policy: Policy, now: datetime
+    ) -> frozenset[str]:
+        """The checks wanted now; a new generation and a run-now want every check, once."""
+        everything = {check.name for check in policy.checks}
+        self._wanted &= everything
+        if subject.generation not in (status.observed_generation, self._generation):
+            self._generation = subject.generation
+            self._wanted |= everything
+        request = subject.run_now
+        if request is not None and request not in (status.last_handled_run_now, self._answering):
+            self._answering = request
+            self._wanted |= everything
+        return frozenset(self._wanted) | self._retries.due(now)
+
+    def started(self, checks: Iterable[str]) -> None:
+        """These are being measured."""
+        self._wanted.difference_update(checks)
+
+    def answered(self, *, still_measuring: bool) -> str | None:
+        """The run-now request that all wanted measurements together have answered."""
+        return None if still_measuring or self._wanted else self._answering
+
+    def met(self, policy: Policy, runs: Sequence[Run], request: str | None, now: datetime) -> None:
+        """A decision on these runs stands."""
+        if request is not None:
+            self._answering = None
+        self._retries.note(policy, runs, now)
+
+    def unmet(self) -> None:
+        """What was measured did not come to a decision: it is wanted again."""
+        self._generation = self._answering = None
+
+    def wait(self, now: datetime) -> timedelta | None:
+        """How long until the next retry; None if there is none."""
+        return self._retries.wait(now)
