@@ -1,0 +1,32 @@
+"""Builds instruments: which kind of source is measured by which adapter."""
+
+from collections.abc import Mapping
+
+from governor.adapters.postgres import make_postgres
+from governor.adapters.prometheus import make_prometheus
+from governor.api.source import SourceSpec
+from governor.app.ports import Instrument
+from governor.domain.sources import access_of
+from governor.values.outcomes import FaultError
+from governor.values.reasons import Reason
+
+
+class Instruments:
+    """The `InstrumentMaker` for every kind of source there is."""
+
+    def make(
+        self, name: str, spec: SourceSpec, secrets: Mapping[str, Mapping[str, bytes]]
+    ) -> Instrument:
+        """Builds without connecting.
+
+        Raises:
+            FaultError: `SecretInvalid`, or `SourceNotFound` for a source of no known kind.
+        """
+        if spec.prometheus is not None:
+            return make_prometheus(name, spec.prometheus, secrets)
+        if spec.postgres is not None:
+            return make_postgres(name, spec.postgres, access_of(spec), secrets)
+        raise FaultError(
+            Reason.SOURCE_NOT_FOUND,
+            f"GovernanceSource {name} is neither postgres nor prometheus: set one of them",
+        )
