@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,7 @@ from governor_local.world import expected
 from governor_local.world.governed import Platform
 
 _DEADLINE_SECONDS = 60
+_A_WHILE_SECONDS = 3600
 _SHOWN = ("demo", "every-verdict")
 _FINDINGS = {
     ("demo/every-verdict", "unverified-evidence", "sql_unverified_evidence_violation"),
@@ -45,6 +47,9 @@ def demo(*, once: bool, name: str) -> None:
             operator.stop()
         else:
             reporter.say(f"\n{_invitation(stack, operator)}")
+            threading.Thread(
+                target=_tell_its_end, args=(stack, operator, reporter), daemon=True
+            ).start()
             stack.watch()
     if faults:
         raise StackError(f"The demo saw {len(faults)} things that it did not expect (see above).")
@@ -119,6 +124,15 @@ def _pictures(stack: Stack) -> Iterator[str]:
         yield f"$ kubectl {' '.join(arguments)}\n{stack.kubectl(*arguments).stdout.rstrip()}"
     rows = observing.table(observing.findings(stack))
     yield f"The same findings in PostgreSQL, in governance.ai_governance_events:\n{rows}"
+
+
+def _tell_its_end(stack: Stack, operator: OperatorProcess, reporter: Reporter) -> None:
+    """Without the operator everything looks as before, so its end must be said."""
+    if process := operator.process:
+        while not process.wait(_A_WHILE_SECONDS):
+            pass
+    if not stack.processes.closing.is_set():
+        reporter.say(operator.failure("ended while the demo was up"))
 
 
 def _invitation(stack: Stack, operator: OperatorProcess) -> str:
