@@ -1,0 +1,62 @@
+"""Turns entries of the log into what its targets take: rows and Kubernetes Events."""
+
+from governor.api.policy import PolicySpec
+from governor.api.status import Entry, Transition
+from governor.app.ports import Episode, EventRecord, ObjectKey
+from governor.domain.details import details
+from governor.domain.telling import EVENTS, event_note
+
+_NAME_CHARACTERS = 200
+_ID_DIGITS = 16
+
+
+def episode(entry: Entry, key: ObjectKey, spec: PolicySpec | None) -> Episode:
+    """The whole finding of an entry, as the sink stores it.
+
+    Args:
+        entry: an opening or a resolution.
+        key: the policy.
+        spec: its spec at the entry's generation, None if it is not known.
+
+    Raises:
+        ValueError: the entry belongs to no finding.
+    """
+    if entry.finding is None or entry.opened_at is None:
+        raise ValueError(f"entry {entry.id} ({entry.transition}) belongs to no finding")
+    ended = entry.transition is Transition.RESOLVE
+    return Episode(
+        id=entry.finding,
+        event_type=entry.event_type,
+        details=details(entry, spec),
+        namespace=key.namespace,
+        policy=key.name,
+        policy_uid=key.uid,
+        generation=entry.generation,
+        check_name=entry.check,
+        severity=entry.severity,
+        opened_at=entry.opened_at,
+        last_seen_at=entry.decided_at,
+        resolved_at=entry.decided_at if ended else None,
+        resolved_reason=entry.resolved_reason if ended else None,
+        folded=entry.folded,
+    )
+
+
+def event(entry: Entry, key: ObjectKey) -> EventRecord:
+    """The Event about the policy that tells of an entry; its name is the transition's."""
+    words = EVENTS[entry.transition]
+    return EventRecord(
+        name=_name(entry, key),
+        regarding=key,
+        kind="GovernancePolicy",
+        type=words.type,
+        action=words.action,
+        reason=words.reason,
+        note=event_note(entry),
+        at=entry.decided_at,
+    )
+
+
+def _name(entry: Entry, key: ObjectKey) -> str:
+    # A part of a DNS name must not end with a dash or a dot, where the cut may fall.
+    return f"{key.name[:_NAME_CHARACTERS].rstrip('-.')}.{entry.id.hex[:_ID_DIGITS]}"
