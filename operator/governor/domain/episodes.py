@@ -180,7 +180,8 @@ def _live(decision: Decision, check: Check, status: CheckStatus, evidence: Evide
 def _evidence(check: Check, judged: Judgement, outcome: Outcome) -> Evidence:
     impact, lists = None, None
     if isinstance(outcome, Measurement) and judged.value is not None:
-        impact = check.probe.impact(check.name, judged.value, check.objective, outcome.facts)
+        named = check.probe.impact(check.name, judged.value, check.objective, outcome.facts)
+        impact = {**outcome.facts, **named}  # `details` places what impact does not name
         lists = outcome.lists
     return Evidence(
         severity=check.severity,
