@@ -57,7 +57,7 @@ def _frame(entry: Entry) -> tuple[str, str]:
             )
         case Transition.BLIND:
             return f"{what}: {unseen}", f" (since {since})"
-        case Transition.MEASURABLE:
+        case _:
             return f"{what}: measured again: ", f" (since {since})"
 
 
