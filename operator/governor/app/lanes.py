@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import chain
 from uuid import UUID
 
+from governor.api.loading import load_policy
 from governor.api.policy import PolicySpec
 from governor.api.status import Entry, FindingRef, LastFinding, Target
 from governor.app.delivering import Adoption, Lane, Learned
@@ -19,6 +20,7 @@ from governor.app.ports import (
 )
 from governor.app.telling import episode, event
 from governor.domain.identity import finding_id
+from governor.errors import SpecError
 
 SUPERSEDED = "Superseded"
 """Why a row ends whose id no status can have given it."""
@@ -121,8 +123,8 @@ class SinkLane(Lane):
         if stored is None:
             return None
         try:
-            return PolicySpec.model_validate(dict(stored))
-        except ValueError:
+            return load_policy({"spec": stored})
+        except SpecError:
             return None  # written under a schema that this version no longer reads
 
 

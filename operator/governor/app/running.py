@@ -69,6 +69,7 @@ class PolicyRunner:
         self._demands = Demands()
         self._open_rows: tuple[Known, ...] = ()
         self._asked_sink = False
+        self._stopping = False
         self._backoff = FIRST_BACKOFF
         self._retry_handle: asyncio.TimerHandle | None = None
         self._courier = Courier(
@@ -103,6 +104,12 @@ class PolicyRunner:
         """Something may be due."""
         self._wake.set()
 
+    def stop(self) -> None:
+        """Ends after the turn that is under way."""
+        self._stopping = True
+        self._measuring.discard()
+        self._wake.set()
+
     def see(self, subject: Subject) -> None:
         """A version of the policy came by."""
         self._look(subject)
@@ -133,7 +140,7 @@ class PolicyRunner:
         """Works until cancelled; a turn that fails is reported and tried again later."""
         courier = asyncio.create_task(self._courier.run(), name=f"courier of {self._key.name}")
         try:
-            while True:
+            while not self._stopping:
                 await self._wake.wait()
                 self._wake.clear()
                 await self._turn_safely()
@@ -164,7 +171,7 @@ class PolicyRunner:
 
     async def _measure(self) -> list[Run]:
         policy = self._understood.policy
-        if policy is None or policy.suspended:
+        if policy is None or policy.suspended or self._stopping:
             return []
         await self._ask_sink_once()
         now = self._services.clock.now()

@@ -74,13 +74,20 @@ class Scheduler:
         for runner in self:
             runner.source_changed(source)
 
-    async def stop(self) -> None:
-        """Ends every runner. What is decided and not told stands in the statuses."""
+    async def stop(self, grace_seconds: float = 0.0) -> None:
+        """Starts nothing more, lets turns under way end, and ends what remains.
+
+        Nothing is lost: what was decided and not told stands in the statuses.
+        """
         for uid in list(self._slots):
             self._disarm(uid)
+        for runner in self._runners.values():
+            runner.stop()
         tasks = list(self._tasks.values())
         self._runners.clear()
         self._tasks.clear()
+        if tasks and grace_seconds:
+            await asyncio.wait(tasks, timeout=grace_seconds)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

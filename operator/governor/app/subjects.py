@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from governor.api import RUN_NOW
+from governor.api.loading import load_policy
 from governor.api.policy import PolicySpec
 from governor.api.status import PolicyStatus
 from governor.app.ports import Json, ObjectKey
@@ -88,10 +89,7 @@ class Subject:
         Raises:
             SpecError: it can't be understood; the message names the fields.
         """
-        try:
-            return PolicySpec.model_validate(dict(self.raw_spec))
-        except ValidationError as error:
-            raise SpecError(_faults(error)) from error
+        return load_policy(self.body)
 
     def policy(self) -> Policy:
         """The spec with every default applied.
@@ -131,10 +129,3 @@ def understand(subject: Subject) -> Understood:
 def dump(status: PolicyStatus) -> dict[str, Any]:
     """A status as the API server gets it."""
     return status.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
-def _faults(error: ValidationError) -> str:
-    return "; ".join(
-        f"spec.{'.'.join(str(part) for part in fault['loc'])}: {fault['msg']}"
-        for fault in error.errors()
-    )

@@ -12,8 +12,8 @@ from uuid import UUID
 from governor.api.status import Entry, FindingRef, Target, Transition
 from governor.domain.identity import derives, transition_id
 
-LIMIT_BYTES = 24 * 1024
-"""So much the log of one policy may hold."""
+LIMIT_BYTES = 16 * 1024
+"""So much the log of one policy may hold (docs/adr/0003)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

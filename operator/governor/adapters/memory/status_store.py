@@ -76,6 +76,10 @@ class InMemoryStatusStore:
         self._find(key)
         del self._objects[key.namespace, key.name]
 
+    def peek(self, key: ObjectKey) -> Json:
+        """What `kubectl get` shows, past any planted fault."""
+        return copy.deepcopy(self._find(key))
+
     async def read(self, key: ObjectKey) -> Json:
         """As the port says."""
         fault = self._next_fault()

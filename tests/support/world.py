@@ -1,0 +1,147 @@
+"""A policy's runner among doubles, on a clock and with measurements that a test sets."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from types import TracebackType
+from typing import Any, Self
+
+from tests.support.builders import NOON, VALUES, spec
+
+from governor.adapters.memory.events import InMemoryEventRecorder
+from governor.adapters.memory.sink import InMemorySink
+from governor.adapters.memory.status_store import InMemoryStatusStore
+from governor.adapters.memory.telemetry import InMemoryTelemetry
+from governor.api.status import PolicyStatus
+from governor.app.ports import ObjectKey
+from governor.app.running import Services
+from governor.app.scheduling import Scheduler
+from governor.probes.base import Probe
+from governor.values.outcomes import Outcome
+
+
+class HandClock:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        self.time = now
+
+    def now(self) -> datetime:
+        return self.time
+
+    def forward(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+
+
+class ScriptedMeasurer:
+    """Measures what the test says; a check whose gate is closed takes until it opens."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict[str, Outcome] = {}
+        self.calls: Counter[str] = Counter()
+        self.gates: dict[str, asyncio.Event] = {}
+
+    async def measure(self, namespace: str, probe: Probe, at: datetime) -> Outcome:
+        del namespace, at
+        name = getattr(probe, "expression", "built-in").removeprefix("sli:")
+        self.calls[name] += 1
+        if name in self.gates:
+            await self.gates[name].wait()
+        return self.outcomes.get(name, VALUES["ok"])
+
+
+class World:
+    """One operator's application over doubles; the API server and sink outlive it."""
+
+    def __init__(self, store: InMemoryStatusStore | None = None) -> None:
+        self.store = store or InMemoryStatusStore()
+        self.sink = InMemorySink()
+        self.events = InMemoryEventRecorder()
+        self.telemetry = InMemoryTelemetry()
+        self.clock = HandClock()
+        self.measurer = ScriptedMeasurer()
+        self.scheduler = self._fresh()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.scheduler.stop()
+
+    def _fresh(self) -> Scheduler:
+        return Scheduler(
+            Services(
+                store=self.store,
+                sink=self.sink,
+                events=self.events,
+                measurer=self.measurer,
+                telemetry=self.telemetry,
+                clock=self.clock,
+            )
+        )
+
+    async def restart(self, *keys: ObjectKey) -> None:
+        """The process ends, whatever it was doing, and another lists the policies."""
+        await self.scheduler.stop()
+        self.scheduler = self._fresh()
+        for key in keys:
+            self.scheduler.policy_seen(self.store.peek(key))
+
+    def say(self, **outcomes: str | Outcome) -> None:
+        """What checks measure from now on."""
+        for name, outcome in outcomes.items():
+            measured = VALUES[outcome] if isinstance(outcome, str) else outcome
+            self.measurer.outcomes[name.replace("_", "-")] = measured
+
+    def apply(self, *checks: dict[str, Any], **overrides: Any) -> ObjectKey:
+        """Creates a policy and has the operator see it."""
+        body = self.store.create("aiops", "flywheel", spec(*checks, **overrides))
+        self.scheduler.policy_seen(body)
+        meta = body["metadata"]
+        return ObjectKey(uid=meta["uid"], namespace=meta["namespace"], name=meta["name"])
+
+    def change(self, key: ObjectKey, *checks: dict[str, Any], **overrides: Any) -> None:
+        """Changes its spec."""
+        self.scheduler.policy_seen(self.store.change_spec(key, spec(*checks, **overrides)))
+
+    def slot(self, key: ObjectKey, seconds: float = 60) -> None:
+        """Time goes on by a slot, and the timer ticks."""
+        self.clock.forward(seconds)
+        self.scheduler.policy_tick(key.uid, 60)
+
+    async def status(self, key: ObjectKey) -> PolicyStatus:
+        """The status as the API server has it."""
+        return PolicyStatus.model_validate(self.store.peek(key).get("status") or {})
+
+    async def settled(
+        self, key: ObjectKey, verdict: str, *, told: bool = True, seconds: float = 5
+    ) -> PolicyStatus:
+        """Waits for a verdict in the API server, and that nothing waits to be told."""
+        found = PolicyStatus()
+        async with asyncio.timeout(seconds):
+            while not (found.verdict == verdict and (not told or not found.pending)):
+                await asyncio.sleep(0.002)
+                found = await self.status(key)
+        return found
+
+    @staticmethod
+    async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
+        """Waits for a condition."""
+        async with asyncio.timeout(seconds):
+            while not condition():  # noqa: ASYNC110 - conditions of many parts
+                await asyncio.sleep(0.002)
+
+    def rows(self) -> list[tuple[str, str, bool]]:
+        """The sink's rows: check, event type, resolved."""
+        rows = sorted(self.sink.events.values(), key=lambda row: row["opened_at"])
+        return [(row["check_name"], row["event_type"], row["resolved"]) for row in rows]
+
+    def reasons(self) -> list[str]:
+        """The reasons of all Events, in order."""
+        return [event.reason for event in self.events.events.values()]
