@@ -1,0 +1,191 @@
+"""Keeps kopf running: started when our CRDs are served, restarted whenever it ends."""
+
+import asyncio
+import contextlib
+import logging
+import selectors
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import kopf
+
+from governor.app.ports import Informed
+from governor.handlers.informing import Informer, Pulse
+from governor.handlers.login import Login, OpenSession
+from governor.handlers.silence import kopf_settings
+from governor.handlers.timers import Memo, add_timers
+from governor.handlers.watching import TickLength, add_watches
+
+FIRST_BACKOFF = 1.0
+LONGEST_BACKOFF = 30.0
+"""Seconds between two lives."""
+
+HEARD_WITHIN = 60.0
+"""Seconds in which kopf must have listed every kind. It looks once which kinds are
+served; one that another replica of the API server did not know would never be watched."""
+
+GOODBYE_SECONDS = 2.0
+
+_log = logging.getLogger(__name__)
+
+# "OS signals are ignored: running not in the main thread": as we want it.
+logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
+
+
+async def run_kopf(
+    *,
+    informed: Informed,
+    pulse: Pulse,
+    open_session: OpenSession,
+    crds_served: Callable[[], Coroutine[Any, Any, None]],
+    ticks: Iterable[int],
+    tick_length: TickLength,
+    stop: asyncio.Event,
+) -> None:
+    """Watches and ticks until told to stop, through every fault. May be cancelled, too.
+
+    Args:
+        informed: whom to tell what was seen, in this loop.
+        pulse: whom to give signs of life, in this loop.
+        open_session: makes kopf's session; called in kopf's thread.
+        crds_served: returns once our CRDs are served; awaited before each start.
+        ticks: the lengths of timers, in seconds.
+        tick_length: which of them a policy with that spec shall have.
+        stop: ends it, once what kopf does is done.
+    """
+    backoff = FIRST_BACKOFF
+    while not await _first(stop, crds_served()):
+        started = time.monotonic()
+        informer = Informer(asyncio.get_running_loop(), informed, pulse)
+        try:
+            await _live(_Life(informer, open_session, ticks, tick_length), informer, stop)
+        except Exception as error:  # noqa: BLE001 - kopf's faults have no common class
+            _log.warning("kopf ended: %s", str(error) or type(error).__name__)
+        finally:
+            informer.ended()
+        if stop.is_set():
+            return
+        if time.monotonic() - started > LONGEST_BACKOFF:
+            backoff = FIRST_BACKOFF
+        _log.warning("kopf is started again", extra={"in_seconds": backoff})
+        await _first(stop, asyncio.sleep(backoff))
+        backoff = min(2 * backoff, LONGEST_BACKOFF)
+
+
+class _Life:
+    """One life of kopf, in a thread and loop of its own."""
+
+    def __init__(
+        self,
+        informer: Informer,
+        open_session: OpenSession,
+        ticks: Iterable[int],
+        tick_length: TickLength,
+    ) -> None:
+        self._memo = Memo(informer=informer)
+        self._login = Login(open_session, informer)
+        self._registry = kopf.OperatorRegistry()
+        self._login.register(self._registry)
+        add_watches(self._registry, tick_length)
+        add_timers(self._registry, ticks)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+        self._stopped = False
+
+    def run(self) -> None:
+        """Lives; returns when stopped.
+
+        Raises:
+            Exception: what kopf ended of.
+        """
+        selector = selectors.DefaultSelector()
+        with asyncio.Runner(loop_factory=lambda: asyncio.SelectorEventLoop(selector)) as runner:
+            try:
+                runner.run(self._run())
+            finally:
+                runner.run(_hung_up(selector))
+
+    def stop(self) -> None:
+        """Ends it soon; from any thread, at any time."""
+        self._stopped = True
+        if self._loop is not None:
+            with contextlib.suppress(RuntimeError):  # it has ended already
+                self._loop.call_soon_threadsafe(self._stop.set)
+
+    async def _run(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        if self._stopped:
+            return
+        try:
+            await kopf.operator(
+                registry=self._registry,
+                settings=kopf_settings(),
+                memo=self._memo,
+                clusterwide=True,
+                stop_flag=self._stop,
+            )
+        finally:
+            await self._login.close()
+
+
+async def _hung_up(selector: selectors.BaseSelector) -> None:
+    """Waits until the loop's sockets are closed.
+
+    A connection that is cut says goodbye in TLS first, and aiohttp does not wait for it.
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(GOODBYE_SECONDS):
+            while len(selector.get_map()) > 1:  # noqa: ASYNC110 - one: the loop's own
+                await asyncio.sleep(0.01)
+
+
+async def _live(life: _Life, informer: Informer, stop: asyncio.Event) -> None:
+    """One life, from its start to its end.
+
+    Raises:
+        TimeoutError: it did not list every kind in time.
+        Exception: what kopf ended of.
+    """
+    executor = ThreadPoolExecutor(1, thread_name_prefix="kopf")
+    living = asyncio.get_running_loop().run_in_executor(executor, life.run)
+    try:
+        await _watch_over(living, informer, stop)
+    finally:
+        life.stop()
+        # Not `await living`: a cancellation of ours must not make us forget the thread.
+        await asyncio.wait({living})
+        executor.shutdown(wait=False)
+    living.result()
+
+
+async def _watch_over(
+    living: asyncio.Future[None], informer: Informer, stop: asyncio.Event
+) -> None:
+    stopping = asyncio.create_task(stop.wait(), name="kopf's stop")
+    hearing = asyncio.create_task(informer.all_heard.wait(), name="kopf's first lists")
+    first: set[asyncio.Future[Any]] = {living, stopping, hearing}
+    try:
+        done, _ = await asyncio.wait(
+            first, timeout=HEARD_WITHIN, return_when=asyncio.FIRST_COMPLETED
+        )
+        if not done:
+            raise TimeoutError(f"not every kind was listed within {HEARD_WITHIN:.0f} s")
+        await asyncio.wait(first - {hearing}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        hearing.cancel()
+
+
+async def _first(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:
+    """Does the work unless told to stop; whether it was."""
+    tasks = {asyncio.create_task(stop.wait()), asyncio.create_task(work)}
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+    for task in done:
+        task.result()
+    return stop.is_set()

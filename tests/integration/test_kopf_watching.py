@@ -1,0 +1,274 @@
+"""kopf against a real API server: what it sees, when it ticks, and what it leaves alone."""
+
+import asyncio
+import itertools
+import time
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from tests.support.kopf_world import (
+    GROUP_PATH,
+    Hands,
+    Witness,
+    kopf_running,
+    reader_kubeconfig,
+    serve_crds,
+    until,
+)
+
+from governor.adapters.kubernetes.connection import Connection, RefusedError
+from governor.adapters.kubernetes.credentials import load
+from governor.handlers.informing import KINDS
+from governor_local.stack import Stack
+
+FAST = {"1h": 1, "2h": 2}
+
+
+def fast(spec: Mapping[str, Any]) -> int:
+    """Timers of one and two seconds, so that many ticks fit into a test."""
+    return FAST.get(spec.get("interval", ""), 2)
+
+
+@pytest.fixture(scope="module")
+def reader(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The kubeconfig of an account that may only read; the CRDs are applied."""
+    serve_crds(stack)
+    return reader_kubeconfig(stack, tmp_path_factory.mktemp("reader"))
+
+
+@pytest.fixture
+async def hands(stack: Stack) -> AsyncIterator[Hands]:
+    """An administrator."""
+    async with Connection(load(stack.kubeconfig)) as connection:
+        yield Hands(connection)
+
+
+@pytest.fixture
+async def witness(reader: Path) -> AsyncIterator[Witness]:
+    """What kopf tells, with timers of one and two seconds."""
+    witness = Witness()
+    async with kopf_running(reader, witness, ticks=FAST.values(), length=fast):
+        await until(lambda: witness.active == set(KINDS))
+        yield witness
+
+
+async def test_policies_are_seen_when_added_changed_and_deleted(
+    witness: Witness, hands: Hands
+) -> None:
+    """Each time the whole object; at last that it is gone."""
+    policy = await hands.create_policy("1h")
+    uid = policy["metadata"]["uid"]
+    await until(lambda: uid in witness.seen)
+
+    changed = await hands.change(policy, "2h")
+    await until(lambda: witness.seen[uid]["metadata"]["generation"] == 2)
+    assert witness.seen[uid]["spec"] == changed["spec"]
+
+    await hands.delete(policy)
+    await until(lambda: uid in witness.gone)
+
+
+async def test_policies_are_seen_that_were_there_before(reader: Path, hands: Hands) -> None:
+    """After a start, the list brings them."""
+    policy = await hands.create_policy("1h")
+    witness = Witness()
+
+    async with kopf_running(reader, witness):
+        await until(lambda: policy["metadata"]["uid"] in witness.seen)
+
+    seen = witness.seen[policy["metadata"]["uid"]]
+    assert (seen["kind"], seen["spec"]) == ("GovernancePolicy", policy["spec"])
+
+
+async def test_sources_are_seen_when_added_and_deleted(witness: Witness, hands: Hands) -> None:
+    """They have no timers."""
+    name = f"kopf-{uuid4().hex[:12]}"
+    source = await hands.request(
+        "POST",
+        f"{GROUP_PATH}/governancesources",
+        {
+            "apiVersion": "governance.aiops.dev/v1alpha1",
+            "kind": "GovernanceSource",
+            "metadata": {"name": name},
+            "spec": {
+                "allowedNamespaces": {"from": "All"},
+                "prometheus": {"url": "http://127.0.0.1:9"},
+            },
+        },
+    )
+    uid = source["metadata"]["uid"]
+    await until(lambda: uid in witness.sources)
+
+    await hands.request("DELETE", f"{GROUP_PATH}/governancesources/{name}")
+
+    await until(lambda: uid in witness.gone)
+    assert witness.ticks_of(uid) == []
+
+
+async def test_namespaces_are_seen_with_their_labels(witness: Witness, hands: Hands) -> None:
+    """Sources allow namespaces by label."""
+    name = f"kopf-{uuid4().hex[:12]}"
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    created = await hands.request("POST", "/api/v1/namespaces", body)
+    await until(lambda: name in witness.namespaces)
+
+    metadata = {**created["metadata"], "labels": {"team": "sre"}}
+    await hands.request("PUT", f"/api/v1/namespaces/{name}", {**created, "metadata": metadata})
+    await until(lambda: witness.namespaces[name].get("team") == "sre")
+
+    await hands.request("DELETE", f"/api/v1/namespaces/{name}")
+    # The namespace controller's part: nothing is in it.
+    ending = await hands.request("GET", f"/api/v1/namespaces/{name}")
+    await hands.request("PUT", f"/api/v1/namespaces/{name}/finalize", {**ending, "spec": {}})
+    await until(lambda: name in witness.gone)
+
+
+@pytest.mark.parametrize(
+    ("interval", "seconds"),
+    [("5s", 5), ("10s", 10), ("15s", 15), ("30s", 30), ("2m", 60), ("25s", 5), ("40s", 10)],
+)
+async def test_the_first_tick_comes_at_once_from_the_longest_timer_that_divides(
+    reader: Path, hands: Hands, interval: str, seconds: int
+) -> None:
+    """With the real lengths and the real choice among them."""
+    witness = Witness()
+    policy = await hands.create_policy(interval)
+    async with kopf_running(reader, witness):
+        await until(lambda: witness.ticks_of(policy["metadata"]["uid"]))
+
+    assert witness.ticks_of(policy["metadata"]["uid"]) == [seconds]
+
+
+async def test_a_timer_ticks_on(witness: Witness, hands: Hands) -> None:
+    """About once per its length, and the pulse is told."""
+    policy = await hands.create_policy("1h")
+    uid = policy["metadata"]["uid"]
+
+    await until(lambda: len(witness.ticks_of(uid)) >= 4)
+
+    times = [at for ticked, _, at in witness.ticks if ticked == uid]
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    assert all(0.8 < gap < 2 for gap in gaps), gaps
+    assert witness.ticking >= 1
+    assert witness.beats == len(witness.ticks)
+
+
+async def test_exactly_one_timer_survives_any_number_of_flips(
+    witness: Witness, hands: Hands
+) -> None:
+    """A → B → A … within moments, over and over: one timer ticks, of the last length."""
+    policy = await hands.create_policy("1h")
+    uid = policy["metadata"]["uid"]
+    await until(lambda: witness.ticks_of(uid))
+    for flip in range(24):
+        await hands.change(policy, "2h" if flip % 2 == 0 else "1h")
+    await until(lambda: witness.seen[uid]["metadata"]["generation"] == 25)
+
+    witness.ticks.clear()
+    began = time.monotonic()
+    await until(lambda: len(witness.ticks_of(uid)) >= 4)
+
+    assert set(witness.ticks_of(uid)) == {1}
+    assert time.monotonic() - began > 2.4  # two timers would be twice as fast
+
+
+async def test_a_deleted_policy_ticks_no_more(witness: Witness, hands: Hands) -> None:
+    """And the pulse expects no tick of it."""
+    other = await hands.create_policy("1h")
+    policy = await hands.create_policy("1h")
+    uid = policy["metadata"]["uid"]
+    await until(lambda: witness.ticks_of(uid) and witness.ticks_of(other["metadata"]["uid"]))
+    ticking = witness.ticking
+
+    await hands.delete(policy)
+    await until(lambda: uid in witness.gone)
+
+    assert witness.ticking == ticking - 1
+    witness.ticks.clear()
+    await until(lambda: len(witness.ticks_of(other["metadata"]["uid"])) >= 3)
+    assert witness.ticks_of(uid) == []
+
+
+async def test_a_policy_that_somebody_else_holds_back_from_deletion_ticks_no_more(
+    witness: Witness, hands: Hands
+) -> None:
+    """A foreign finalizer keeps the object, but nothing is left to be governed."""
+    policy = await hands.create_policy("1h", finalizers=["example.com/held"])
+    uid = policy["metadata"]["uid"]
+    await until(lambda: witness.ticks_of(uid))
+    ticking = witness.ticking
+
+    await hands.delete(policy)
+    await until(lambda: "deletionTimestamp" in witness.seen[uid]["metadata"])
+    await until(lambda: witness.ticking == ticking - 1)
+
+    held = await hands.read(policy)
+    assert held["metadata"]["finalizers"] == ["example.com/held"]
+    free = {**held["metadata"], "finalizers": []}
+    await hands.request(
+        "PUT",
+        f"{GROUP_PATH}/namespaces/default/governancepolicies/{policy['metadata']['name']}",
+        {**held, "metadata": free},
+    )
+    await until(lambda: uid in witness.gone)
+
+
+async def test_nothing_is_ever_written(witness: Witness, hands: Hands) -> None:
+    """Through changes of the tick length and a deletion, kopf only reads."""
+    policy = await hands.create_policy("1h", annotations={"mine": "stays"})
+    uid = policy["metadata"]["uid"]
+    for interval in ("2h", "1h", "2h"):
+        await hands.change(policy, interval)
+        await until(lambda: witness.ticks_of(uid))
+        witness.ticks.clear()
+
+    metadata = (await hands.read(policy))["metadata"]
+    assert "finalizers" not in metadata
+    assert "annotations" not in metadata  # the last change of ours took them away
+    assert {entry["manager"] for entry in metadata["managedFields"]} == {"governor"}
+    await hands.delete(policy)
+    await until(lambda: uid in witness.gone)
+    assert set(witness.requests) == {"GET"}
+
+
+async def test_a_deletion_completes_at_once_with_the_operator_stopped(
+    reader: Path, hands: Hands
+) -> None:
+    """The operator is never in the way."""
+    witness = Witness()
+    policy = await hands.create_policy("1h")
+    async with kopf_running(reader, witness):
+        await until(lambda: witness.ticks_of(policy["metadata"]["uid"]))
+
+    await hands.delete(policy)
+
+    with pytest.raises(RefusedError) as caught:
+        await hands.read(policy)
+    assert caught.value.status == 404
+
+
+async def test_a_stop_is_swift_and_leaves_no_task_behind(reader: Path) -> None:
+    """Kopf ends in its own loop; in ours nothing of it was ever."""
+    before = asyncio.all_tasks()
+    witness = Witness()
+    async with kopf_running(reader, witness):
+        await until(lambda: witness.active == set(KINDS))
+        began = time.monotonic()
+
+    assert time.monotonic() - began < 5
+    assert asyncio.all_tasks() == before
+    assert witness.active == set()
+
+
+async def test_being_cancelled_ends_kopf_too(reader: Path) -> None:
+    """No thread goes on to tell a loop that is gone."""
+    witness = Witness()
+    async with kopf_running(reader, witness) as running:
+        await until(lambda: witness.active == set(KINDS))
+        running.cancel()
+        await asyncio.wait({running})
+        assert running.cancelled()
+        assert witness.active == set()

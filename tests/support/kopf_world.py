@@ -1,0 +1,240 @@
+"""kopf under test: run against a real API server, and what it told written down."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import aiohttp
+import yaml
+
+from governor.adapters.kubernetes.cluster import wait_for_crds
+from governor.adapters.kubernetes.connection import Connection, open_session
+from governor.adapters.kubernetes.credentials import load
+from governor.app.ports import Json
+from governor.domain.schedules import TICKS, tick_length
+from governor.handlers.running import run_kopf
+from governor_local.stack import Stack
+
+CRDS = Path(__file__).parents[2] / "crds"
+GROUP_PATH = "/apis/governance.aiops.dev/v1alpha1"
+
+ROLE: dict[str, Any] = {
+    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "kind": "ClusterRole",
+    "metadata": {"name": "kopf-under-test"},
+    "rules": [
+        {
+            "apiGroups": ["governance.aiops.dev"],
+            "resources": ["governancepolicies", "governancesources"],
+            "verbs": ["get", "list", "watch"],
+        },
+        {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]},
+        {
+            "apiGroups": ["apiextensions.k8s.io"],
+            "resources": ["customresourcedefinitions"],
+            "verbs": ["get", "list", "watch"],
+        },
+    ],
+}
+"""What the protocol's rule 30 leaves to reading; kopf must get along with it."""
+
+
+class Witness:
+    """Writes down what the application and the pulse were told."""
+
+    def __init__(self) -> None:
+        self.seen: dict[str, Json] = {}
+        """Policies by uid, as last seen."""
+        self.sources: dict[str, Json] = {}
+        self.namespaces: dict[str, Mapping[str, str]] = {}
+        self.gone: list[str] = []
+        self.ticks: list[tuple[str, int, float]] = []
+        """uid, tick length, monotonic time."""
+        self.active: set[str] = set()
+        self.ticking = 0
+        self.beats = 0
+        self.requests: list[str] = []
+        """The HTTP methods of every request of kopf."""
+        self.missing: list[str] = []
+
+    def policy_seen(self, body: Json) -> None:
+        self.seen[body["metadata"]["uid"]] = body
+
+    def policy_gone(self, uid: str) -> None:
+        self.gone.append(uid)
+
+    def policy_tick(self, uid: str, tick_seconds: int) -> None:
+        self.ticks.append((uid, tick_seconds, time.monotonic()))
+
+    def source_seen(self, body: Json) -> None:
+        self.sources[body["metadata"]["uid"]] = body
+
+    def source_gone(self, uid: str) -> None:
+        self.gone.append(uid)
+
+    def namespace_seen(self, name: str, labels: Mapping[str, str]) -> None:
+        self.namespaces[name] = labels
+
+    def namespace_gone(self, name: str) -> None:
+        self.gone.append(name)
+
+    def watch_activity(self, kind: str) -> None:
+        self.active.add(kind)
+
+    def watch_ended(self, kind: str) -> None:
+        self.active.discard(kind)
+
+    def policies(self, count: int) -> None:
+        self.ticking = count
+
+    def tick(self) -> None:
+        self.beats += 1
+
+    def ticks_of(self, uid: str) -> list[int]:
+        """The tick lengths of the timers that fired for a policy, in order."""
+        return [seconds for ticked, seconds, _ in self.ticks if ticked == uid]
+
+
+async def until(condition: Callable[[], object], seconds: float = 20) -> None:
+    """Waits for a condition.
+
+    Raises:
+        TimeoutError: it never held.
+    """
+    async with asyncio.timeout(seconds):
+        while not condition():  # noqa: ASYNC110 - what is awaited is the world
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def kopf_running(
+    kubeconfig: Path,
+    witness: Witness,
+    *,
+    ticks: Iterable[int] = TICKS,
+    length: Callable[[Mapping[str, Any]], int] = tick_length,
+) -> AsyncIterator[asyncio.Task[None]]:
+    """Kopf for as long as the block lasts, then stopped in an orderly way."""
+
+    async def count(_: Any, __: Any, params: aiohttp.TraceRequestStartParams) -> None:
+        witness.requests.append(params.method)
+
+    def session(trace: aiohttp.TraceConfig) -> tuple[str, aiohttp.ClientSession]:
+        counting = aiohttp.TraceConfig()
+        counting.on_request_start.append(count)
+        credentials = load(kubeconfig)
+        return credentials.server, open_session(credentials, trace, counting)
+
+    stop = asyncio.Event()
+    async with Connection(load(kubeconfig)) as connection:
+
+        async def crds_served() -> None:
+            await wait_for_crds(connection, witness.missing.extend)
+
+        running = asyncio.create_task(
+            run_kopf(
+                informed=witness,
+                pulse=witness,
+                open_session=session,
+                crds_served=crds_served,
+                ticks=ticks,
+                tick_length=length,
+                stop=stop,
+            )
+        )
+        try:
+            yield running
+        finally:
+            stop.set()
+            await asyncio.wait({running}, timeout=20)
+            if not running.cancelled():
+                running.result()
+
+
+class Hands:
+    """Somebody with kubectl."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def create_policy(self, interval: str, **metadata: Any) -> Json:
+        """A policy in the namespace `default`, with a name of its own."""
+        return await self._connection.request(
+            "POST",
+            f"{GROUP_PATH}/namespaces/default/governancepolicies",
+            body={
+                "apiVersion": "governance.aiops.dev/v1alpha1",
+                "kind": "GovernancePolicy",
+                "metadata": {"name": f"kopf-{uuid4().hex[:12]}", **metadata},
+                "spec": policy_spec(interval),
+            },
+        )
+
+    async def read(self, body: Json) -> Json:
+        """The policy as it is now."""
+        return await self._connection.request("GET", _path(body))
+
+    async def change(self, body: Json, interval: str) -> Json:
+        """The policy with another interval, written whatever its version."""
+        metadata = {"name": body["metadata"]["name"], "namespace": "default"}
+        fresh = await self.read(body)
+        metadata["resourceVersion"] = fresh["metadata"]["resourceVersion"]
+        return await self._connection.request(
+            "PUT",
+            _path(body),
+            body={**fresh, "metadata": metadata, "spec": policy_spec(interval)},
+        )
+
+    async def delete(self, body: Json) -> None:
+        """The policy is asked to go."""
+        await self._connection.request("DELETE", _path(body))
+
+    async def request(self, method: str, path: str, body: Json | None = None) -> Json:
+        """Anything else."""
+        return await self._connection.request(method, path, body=body)
+
+
+def _path(body: Json) -> str:
+    return f"{GROUP_PATH}/namespaces/default/governancepolicies/{body['metadata']['name']}"
+
+
+def policy_spec(interval: str) -> dict[str, Any]:
+    """One check."""
+    check = {
+        "name": "up",
+        "promql": {"sourceRef": {"name": "prometheus"}, "query": "up"},
+        "objective": {"direction": "Above", "redLine": 1},
+    }
+    return {"interval": interval, "checks": [check]}
+
+
+def serve_crds(stack: Stack) -> None:
+    """Applies the CRDs, which may be there already."""
+    stack.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(CRDS))
+
+
+def reader_kubeconfig(stack: Stack, folder: Path) -> Path:
+    """A kubeconfig of a ServiceAccount that may read what kopf reads, and nothing else."""
+    name = ROLE["metadata"]["name"]
+    rbac = "rbac.authorization.k8s.io"
+    manifests: list[dict[str, Any]] = [
+        {
+            "apiVersion": "v1",
+            "kind": "ServiceAccount",
+            "metadata": {"name": name, "namespace": "default"},
+        },
+        ROLE,
+        {
+            "apiVersion": f"{rbac}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": name},
+            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": name},
+            "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "default"}],
+        },
+    ]
+    stack.kubectl("apply", "-f", "-", input=yaml.safe_dump_all(manifests))
+    return stack.service_account_kubeconfig("default", name, folder / "kubeconfig")
