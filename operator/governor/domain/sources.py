@@ -66,10 +66,8 @@ def allows(spec: SourceSpec, namespace_labels: Labels | None) -> bool:
     return _selects(spec.allowed_namespaces.selector, namespace_labels)
 
 
-def kind_of(spec: SourceSpec) -> SourceKind | None:
-    """What the source is; None where it says nothing or everything."""
-    if (spec.postgres is None) == (spec.prometheus is None):
-        return None
+def kind_of(spec: SourceSpec) -> SourceKind:
+    """What the source is; its rules make it exactly one."""
     return SourceKind.POSTGRES if spec.postgres is not None else SourceKind.PROMETHEUS
 
 
@@ -118,21 +116,12 @@ def _holds(requirement: LabelRequirement, labels: Labels) -> bool:
 def parse(name: str, spec: object) -> SourceSpec | Fault:
     """The source, or why it can't be understood. Tells no value: a url may hold a secret."""
     try:
-        parsed = SourceSpec.model_validate(spec)
+        return SourceSpec.model_validate(spec)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False, include_context=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "spec"
-        return _not_understood(name, f"{where}: {first['msg']}")
-    if kind_of(parsed) is None:
-        return _not_understood(name, "exactly one of postgres and prometheus must be set")
-    return parsed
-
-
-def _not_understood(name: str, why: str) -> Fault:
-    return Fault(
-        reason=Reason.SOURCE_NOT_FOUND,
-        message=one_line(f"GovernanceSource {name} can't be understood: {why}"),
-    )
+        why = f"GovernanceSource {name} can't be understood: {where}: {first['msg']}"
+        return Fault(reason=Reason.SOURCE_NOT_FOUND, message=one_line(why))
 
 
 def probed(

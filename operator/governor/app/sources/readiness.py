@@ -53,7 +53,7 @@ class Readiness:
                 _log.warning("the status of source %s could not be written: %s", entry.name, error)
                 pause = self._pace.retrying
             except Exception:  # noqa: BLE001 - it must go on
-                _log.exception("source %s could not be probed", entry.name)
+                _log.exception("the status of source %s could not be told", entry.name)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await entry.probe_now.wait()
@@ -70,6 +70,12 @@ class Readiness:
         except TimeoutError:
             return Fault(
                 reason=Reason.TIMEOUT, message=f"no answer within {self._pace.patience:g}s"
+            )
+        except Exception as error:  # noqa: BLE001 - one source's bug must not stop another
+            _log.exception("source %s could not be probed", entry.name)
+            return Fault(
+                reason=Reason.SERVER_ERROR,
+                message=f"the operator failed to probe: {type(error).__name__}",
             )
 
     async def _tell(self, entry: Entry, found: str | Fault) -> None:
