@@ -1,9 +1,59 @@
 """The only place that builds adapters and joins them to the application."""
 
+import asyncio
+import logging
+import platform
+import signal
+import time
+from collections.abc import Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+from governor import __version__
+from governor.adapters.clock import SystemClock
 from governor.adapters.instruments import Instruments
+from governor.adapters.kubernetes import credentials
+from governor.adapters.kubernetes.cluster import (
+    KubernetesSecretReader,
+    cluster_id,
+    wait_for_crds,
+)
+from governor.adapters.kubernetes.connection import Connection, open_session
+from governor.adapters.kubernetes.events import KubernetesEventRecorder
+from governor.adapters.kubernetes.listing import list_all
+from governor.adapters.kubernetes.status_store import policy_store, source_store
 from governor.adapters.sink import migrating
-from governor.app.ports import InstrumentMaker
-from governor.settings import DatabaseSettings
+from governor.adapters.sink.engine import make_engine
+from governor.adapters.sink.postgres import PostgresSink
+from governor.api import API_VERSION
+from governor.app.healing import keep_healed
+from governor.app.ports import InstrumentMaker, Sink
+from governor.app.relaying import Relay
+from governor.app.running import Services
+from governor.app.scheduling import Scheduler
+from governor.app.sources import SourceDirectory
+from governor.domain.schedules import TICKS, tick_length
+from governor.errors import SettingsError, StoreError
+from governor.handlers.informing import KINDS, NAMESPACES, SOURCES
+from governor.handlers.running import run_kopf
+from governor.settings import DatabaseSettings, Settings
+from governor.telemetry.health import Liveness
+from governor.telemetry.metrics import PrometheusTelemetry
+from governor.telemetry.server import serving
+
+GRACE_SECONDS = 8.0
+"""After a signal, so long may what is under way take; then it is cancelled."""
+
+CLOSING_SECONDS = 2.0
+"""So long may connections take to close after that."""
+
+RETRY_SECONDS = 2.0
+"""Between two questions to an API server that does not answer yet."""
+
+_log = logging.getLogger(__name__)
 
 
 def instruments() -> InstrumentMaker:
@@ -12,10 +62,10 @@ def instruments() -> InstrumentMaker:
 
 
 async def migrate(settings: DatabaseSettings) -> tuple[str | None, str]:
-    """Brings the sink's schema up to date; where it was and where it is.
+    """Brings the sink's schema up to date; where it was (None: nowhere) and where it is.
 
     Raises:
-        SettingsError: as `adapters.sink.migrating.migrate`.
+        SettingsError: as `adapters.sink.migrating.migrate` says.
         DeliveryError: likewise.
     """
     return await migrating.migrate(
@@ -24,3 +74,196 @@ async def migrate(settings: DatabaseSettings) -> tuple[str | None, str]:
         tls_mode=settings.database_tls_mode,
         ca_file=settings.database_ca_file,
     )
+
+
+async def run(settings: Settings) -> None:
+    """Runs the operator until SIGTERM or SIGINT.
+
+    Raises:
+        SettingsError: something that the settings name can't be used.
+    """
+    stop = _stopped_by_signals()
+    telemetry = PrometheusTelemetry(
+        now=SystemClock().now, most_checks=settings.metrics_checks, cluster=settings.cluster_name
+    )
+    liveness = Liveness(kinds=KINDS, monotonic=time.monotonic)
+    async with AsyncExitStack() as stack:
+        engine = make_engine(
+            settings.database_url.get_secret_value(),
+            tls_mode=settings.database_tls_mode,
+            ca_file=settings.database_ca_file,
+        )
+        stack.push_async_callback(engine.dispose)
+        identity = credentials.load(settings.kubeconfig)
+        connection = await stack.enter_async_context(Connection(identity))
+        await _serve(stack, settings, telemetry, liveness)
+        found = await _unless(stop, _identify(connection))
+        if found is None:
+            return
+        _log.info("operator starts", extra={"version": __version__, "cluster_uid": found})
+        sink = PostgresSink(engine, settings.database_schema, found)
+        operator = _joined(connection, settings.namespace, sink, telemetry)
+
+        def session(trace: aiohttp.TraceConfig) -> tuple[str, aiohttp.ClientSession]:
+            return identity.server, open_session(identity, trace)
+
+        watching = run_kopf(
+            informed=Relay(operator.scheduler, operator.sources),
+            pulse=liveness,
+            open_session=session,
+            crds_served=lambda: _prepare(connection, operator.sources),
+            ticks=TICKS,
+            tick_length=tick_length,
+            stop=stop,
+        )
+        await operator.run(watching, stop)
+    _log.info("operator stopped")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Operator:
+    """The application's parts that run by themselves."""
+
+    scheduler: Scheduler
+    sources: SourceDirectory
+    sink: Sink
+
+    async def run(self, watching: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
+        """Runs until told to stop, then ends in order and within bounds.
+
+        Raises:
+            Exception: a part ended by itself, which is a bug; the process must end
+                too, to be started again.
+        """
+        kopf = asyncio.create_task(watching, name="kopf")
+        parts = {
+            asyncio.create_task(self.sources.run(), name="sources"),
+            asyncio.create_task(keep_healed(self.scheduler, self.sink), name="healing"),
+        }
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        ended, _ = await asyncio.wait({kopf, stopping, *parts}, return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
+        await asyncio.gather(
+            self.scheduler.stop(GRACE_SECONDS), asyncio.wait({kopf}, timeout=GRACE_SECONDS)
+        )
+        for task in (kopf, stopping, *parts):
+            task.cancel()
+        await asyncio.wait({kopf, *parts}, timeout=CLOSING_SECONDS)
+        await asyncio.wait({asyncio.create_task(self.sources.close())}, timeout=CLOSING_SECONDS)
+        for task in ended:
+            task.result()
+
+
+def _joined(
+    connection: Connection, namespace: str, sink: Sink, telemetry: PrometheusTelemetry
+) -> _Operator:
+    """The application over its adapters."""
+
+    def changed(source: str) -> None:
+        scheduler.source_changed(source)
+
+    clock = SystemClock()
+    sources = SourceDirectory(
+        maker=instruments(),
+        secrets=KubernetesSecretReader(connection, namespace=namespace),
+        store=source_store(connection),
+        clock=clock,
+        telemetry=telemetry,
+        on_change=changed,
+    )
+    scheduler = Scheduler(
+        Services(
+            store=policy_store(connection),
+            sink=sink,
+            events=KubernetesEventRecorder(connection, instance=platform.node()),
+            measurer=sources,
+            telemetry=telemetry,
+            clock=clock,
+        )
+    )
+    return _Operator(scheduler=scheduler, sources=sources, sink=sink)
+
+
+async def _prepare(connection: Connection, sources: SourceDirectory) -> None:
+    """Returns once our CRDs are served and all sources and namespaces are known.
+
+    Policies are seen after that: none must find a source missing that was only not
+    listed yet.
+    """
+    while True:
+        await wait_for_crds(connection, _report_crds)
+        try:
+            async for body in list_all(connection, f"/apis/{API_VERSION}/{SOURCES}"):
+                sources.seen(body)
+            async for body in list_all(connection, f"/api/v1/{NAMESPACES}"):
+                metadata = body["metadata"]
+                sources.namespace_seen(metadata["name"], metadata.get("labels") or {})
+        except StoreError as error:
+            _log.warning("sources can't be listed yet", extra={"error": str(error)})
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            sources.listed()
+            return
+
+
+def _report_crds(missing: Sequence[str]) -> None:
+    if missing:
+        _log.warning("waiting for the CRDs: %s", "; ".join(missing))
+    else:
+        _log.info("the CRDs are served")
+
+
+async def _identify(connection: Connection) -> str:
+    """The cluster's uid, once the API server tells it."""
+    told = ""
+    while True:
+        try:
+            return await cluster_id(connection)
+        except StoreError as error:
+            if str(error) != told:
+                _log.warning("waiting for the API server", extra={"error": str(error)})
+            told = str(error)
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _serve(
+    stack: AsyncExitStack, settings: Settings, telemetry: PrometheusTelemetry, liveness: Liveness
+) -> None:
+    metrics, health = settings.metrics_address, settings.health_address
+    try:
+        await stack.enter_async_context(
+            serving(telemetry.registry, liveness, metrics=metrics, health=health)
+        )
+    except OSError as error:
+        raise SettingsError(
+            f"GOVERNOR_METRICS_ADDRESS={metrics} or GOVERNOR_HEALTH_ADDRESS={health} can't be "
+            f"listened on: {error.strerror or error}"
+        ) from error
+    _log.info("serving metrics at %s and health at %s", metrics, health)
+
+
+def _stopped_by_signals() -> asyncio.Event:
+    """Set by the first SIGTERM or SIGINT; the second one ends the process at once."""
+    stop, loop = asyncio.Event(), asyncio.get_running_loop()
+    signals = (signal.SIGTERM, signal.SIGINT)
+
+    def on(which: signal.Signals) -> None:
+        _log.info("%s: stopping", which.name)
+        for each in signals:
+            loop.remove_signal_handler(each)
+        stop.set()
+
+    for each in signals:
+        loop.add_signal_handler(each, on, each)
+    return stop
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, str]) -> str | None:
+    """What the work gives; None if told to stop before that."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return working.result() if working.done() else None
+    finally:
+        working.cancel()
+        stopping.cancel()

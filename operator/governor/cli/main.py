@@ -8,6 +8,7 @@ import click
 from governor import __version__
 from governor.cli.check import check
 from governor.cli.migrate import migrate
+from governor.cli.run import run
 from governor.errors import GovernorError, SettingsError, SpecError
 
 FAILED = 1
@@ -19,7 +20,9 @@ BAD_INPUT = 3
 INTERRUPTED = 130
 
 
-@click.group(commands=[migrate, check], context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    commands=[run, migrate, check], context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, message="governor %(version)s")
 def governor() -> None:
     """Watches what AI agents do, and says so truthfully."""
