@@ -1,0 +1,113 @@
+"""The embedded stack with an operator, as the e2e tests speak of it."""
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from governor_local.operator_process import SINK_DATABASE
+from governor_local.stack import Stack
+
+POLL_SECONDS = 0.05
+Found = TypeVar("Found")
+
+
+def eventually(what: Callable[[], Found], seconds: float = 20, *, why: str = "") -> Found:
+    """Asks until the answer is true or not None, and gives it.
+
+    An AssertionError of the question means "not yet"; the last one is raised at the end.
+    """
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            found = what()
+            if found:
+                return found
+            failure = AssertionError(f"still {found!r} after {seconds} s. {why}")
+        except AssertionError as error:
+            failure = error
+        if time.monotonic() > deadline:
+            raise failure
+        time.sleep(POLL_SECONDS)
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """kubectl, the sink's rows and Events, by what tests ask."""
+
+    stack: Stack
+
+    def apply(self, *manifests: Mapping[str, Any]) -> str:
+        """What `kubectl apply` says, one line an object."""
+        text = "\n---\n".join(json.dumps(manifest) for manifest in manifests)
+        return self.stack.kubectl("apply", "-f", "-", input=text).stdout
+
+    def get(self, kind: str, name: str, namespace: str = "default") -> dict[str, Any]:
+        """One object; an empty one if there is none."""
+        arguments = ("get", kind, name, "-n", namespace, "-o", "json", "--ignore-not-found")
+        text = self.stack.kubectl(*arguments, "--show-managed-fields").stdout
+        return json.loads(text) if text.strip() else {}
+
+    def policy(self, name: str, namespace: str) -> dict[str, Any]:
+        """A policy; an empty one if there is none."""
+        return self.get("governancepolicies", name, namespace)
+
+    def status(self, name: str, namespace: str) -> dict[str, Any]:
+        """A policy's status; empty before its first evaluation."""
+        return self.policy(name, namespace).get("status", {})
+
+    def check(self, name: str, namespace: str, check: str) -> dict[str, Any]:
+        """A check's status; empty before its first evaluation."""
+        checks = self.status(name, namespace).get("checks", [])
+        return next((c for c in checks if c["name"] == check), {})
+
+    def conditions(self, name: str, namespace: str) -> dict[str, tuple[str, str]]:
+        """Type → (status, reason)."""
+        conditions = self.status(name, namespace).get("conditions", [])
+        return {c["type"]: (c["status"], c["reason"]) for c in conditions}
+
+    def verdict(
+        self, name: str, namespace: str, wanted: str, seconds: float = 20
+    ) -> dict[str, Any]:
+        """Waits for a verdict of the present generation; the status that has it."""
+
+        def come() -> dict[str, Any]:
+            policy = self.policy(name, namespace)
+            status = policy.get("status", {})
+            assert status.get("verdict") == wanted, json.dumps(status.get("checks"), indent=1)
+            assert status["observedGeneration"] == policy["metadata"]["generation"]
+            return status
+
+        return eventually(come, seconds)
+
+    def told(self, name: str, namespace: str, seconds: float = 20) -> dict[str, Any]:
+        """Waits until nothing is left to be told; the status then."""
+
+        def empty() -> dict[str, Any]:
+            status = self.status(name, namespace)
+            assert status
+            assert not status.get("pending")
+            return status
+
+        return eventually(empty, seconds)
+
+    def events(self, namespace: str) -> list[dict[str, Any]]:
+        """The Events of a namespace, oldest first."""
+        listing = self.stack.kubectl(
+            "get", "events.v1.events.k8s.io", "-n", namespace, "-o", "json"
+        )
+        return sorted(json.loads(listing.stdout)["items"], key=lambda event: event["eventTime"])
+
+    def reasons(self, namespace: str) -> list[str]:
+        """The reasons of a namespace's Events, oldest first."""
+        return [event["reason"] for event in self.events(namespace)]
+
+    def rows(self, namespace: str) -> Sequence[dict[str, Any]]:
+        """The sink's rows of a namespace's policies, oldest first."""
+        answer = self.stack.sink.execute(
+            "select to_jsonb(e) from governance.ai_governance_events e"
+            f" where namespace = '{namespace}' order by opened_at, check_name",
+            database=SINK_DATABASE,
+        )
+        return [json.loads(line) for line in answer.splitlines()]
