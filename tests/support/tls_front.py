@@ -26,6 +26,8 @@ class TlsFront:
     """How many connections sent something other than an SSLRequest."""
     encrypted: int = 0
     """How many connections got through the handshake."""
+    sent: int = 0
+    """How many bytes the real server sent through."""
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -61,8 +63,8 @@ class TlsFront:
         self.encrypted += 1
         upstream, downstream = await asyncio.open_connection(_BEHIND, self.behind)
         try:
-            one = asyncio.ensure_future(_pass_on(reader, downstream))
-            other = asyncio.ensure_future(_pass_on(upstream, writer))
+            one = asyncio.ensure_future(self._pass_on(reader, downstream))
+            other = asyncio.ensure_future(self._pass_on(upstream, writer, count=True))
             try:
                 await asyncio.wait({one, other}, return_when=asyncio.FIRST_COMPLETED)
             finally:
@@ -72,12 +74,14 @@ class TlsFront:
         finally:
             downstream.close()
 
-
-async def _pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-    with suppress(OSError):
-        while data := await source.read(65536):
-            target.write(data)
-            await target.drain()
+    async def _pass_on(
+        self, source: asyncio.StreamReader, target: asyncio.StreamWriter, *, count: bool = False
+    ) -> None:
+        with suppress(OSError):
+            while data := await source.read(65536):
+                self.sent += len(data) if count else 0
+                target.write(data)
+                await target.drain()
 
 
 @asynccontextmanager

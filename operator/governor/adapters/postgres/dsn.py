@@ -18,6 +18,8 @@ Secrets = Mapping[str, Mapping[str, bytes]]
 
 _SCHEMES = ("postgresql", "postgres")
 _DEFAULT_PORT = 5432
+_SHAPE = "postgresql://user:password@host:port/database"
+_ESCAPES = "# / ? @ as %23 %2F %3F %40"
 _TLS_PARAMETERS = ("ssl", "requiressl", "channel_binding", "gssencmode")
 """How the parameters begin that say how to encrypt."""
 
@@ -84,7 +86,7 @@ def _parsed(ref: SecretKeyRef, text: str) -> Dsn:
         url = urlsplit(text)
         port = url.port
     except ValueError:  # Its message holds parts of the string.
-        raise invalid(ref, "is not a URL postgresql://user:password@host:port/database") from None
+        raise invalid(ref, f"is not a URL {_SHAPE}: in a password write {_ESCAPES}") from None
     if url.scheme not in _SCHEMES:
         raise invalid(ref, "must begin with postgresql://")
     _refuse_parameters(ref, url)
@@ -109,7 +111,7 @@ def _parsed(ref: SecretKeyRef, text: str) -> Dsn:
 
 def _refuse_parameters(ref: SecretKeyRef, url: SplitResult) -> None:
     if url.fragment:
-        raise invalid(ref, "holds a #: write it as %23, as in a password")
+        raise invalid(ref, f"holds a #: in a password write {_ESCAPES}")
     if not url.query:
         return
     names = [name for name, _ in parse_qsl(url.query, keep_blank_values=True)]

@@ -96,9 +96,9 @@ def connecting_fault_of(error: Exception, place: Place) -> FaultError:
 def _from_server(error: asyncpg.PostgresError, place: Place) -> FaultError:
     state = getattr(error, "sqlstate", None) or ""
     reason, remedy = _STATES.get(state) or _STATES.get(state[:2]) or _OTHER_STATE
-    said = one_line(str(error.args[0]) if error.args else type(error).__name__)[:_SAID_LENGTH]
+    said = one_line(str(error.args[0] if error.args else ""))[:_SAID_LENGTH]
     remedy = remedy.format(secret=place.dsn.secret, relation=place.relation_remedy)
-    return FaultError(reason, f"{said}: {remedy}")
+    return FaultError(reason, f"{said or type(error).__name__}: {remedy}")
 
 
 def _from_network(error: OSError, place: Place) -> FaultError:
