@@ -144,6 +144,11 @@ BAD_WORLDS: dict[str, tuple[Behaviour, Reason, str]] = {
         Reason.REDIRECTED,
         "to https://login.example.com, which is not followed",
     ),
+    "redirect to no address": (
+        answering(302, "", Location="http://[nowhere"),
+        Reason.REDIRECTED,
+        "HTTP 302 redirects,",
+    ),
     "redirect nowhere": (answering(307, ""), Reason.REDIRECTED, "HTTP 307 redirects,"),
     "a warning of PromQL's": (
         answering_json(200, warned("PromQL warning: quantile value should be between 0 and 1")),

@@ -22,7 +22,7 @@ from governor.values.reasons import Reason
 
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 TICK = 0.01
-FAST = Pace(secrets=TICK, reading=0.2, probing=TICK, retrying=TICK, patience=0.2, gathering=TICK)
+FAST = Pace(secrets=TICK, reading=1.0, probing=TICK, retrying=TICK, patience=1.0, gathering=TICK)
 
 OPEN = {"allowedNamespaces": {"from": "All"}, "prometheus": {"url": "http://p:9090"}}
 CLOSED = {
