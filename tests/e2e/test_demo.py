@@ -125,7 +125,7 @@ def test_it_prints_what_kubectl_and_the_database_show(demo: Demo) -> None:
     assert re.search(
         r"^demo +awaiting-data +Unknown +NoData +0 +0 +0 +2 +0 ", demo.text, re.MULTILINE
     )
-    assert "$ kubectl describe governancepolicy every-verdict -n demo" in demo.text
+    assert "$ kubectl describe governancepolicy awaiting-data -n demo" in demo.text
     assert re.search(r"Warning +FindingOpened +governancepolicy/every-verdict", demo.text)
     assert re.search(
         r"^sql_unverified_evidence_violation +demo/every-verdict +unverified-evidence +info +open ",

@@ -21,7 +21,6 @@ from governor_local.world.governed import Platform
 
 _DEADLINE_SECONDS = 60
 _A_WHILE_SECONDS = 3600
-_SHOWN = ("demo", "every-verdict")
 _FINDINGS = {
     ("demo/every-verdict", "unverified-evidence", "sql_unverified_evidence_violation"),
     ("demo/awaiting-data", "", "governance_slo_data_gap"),
@@ -43,6 +42,8 @@ def demo(*, once: bool, name: str) -> None:
             reporter.say(f"\n{part}")
         for fault in faults:
             reporter.say(f"NOT AS EXPECTED: {fault}")
+        if not faults:
+            reporter.say(f"\nAll {len(expected.GOOD)} checks say what they must.")
         if once:
             operator.stop()
         else:
@@ -114,16 +115,22 @@ def _faults(stack: Stack) -> list[str]:
 
 
 def _pictures(stack: Stack) -> Iterator[str]:
-    """What kubectl and the database show."""
-    namespace, policy = _SHOWN
-    for arguments in (
-        ("get", "governancepolicies", "-A"),
-        ("describe", "governancepolicy", policy, "-n", namespace),
-        ("get", "events", "-A"),
+    """What kubectl and the database show, each with a word on what to look at."""
+    for caption, arguments in (
+        (
+            "Three policies: one complies, one is violated, and of one nobody can tell.",
+            ("get", "governancepolicies", "-A"),
+        ),
+        (
+            "demo/awaiting-data has SLOs whose metrics nobody emits. No data is never a pass.",
+            ("describe", "governancepolicy", "awaiting-data", "-n", "demo"),
+        ),
+        ("What was told, once each, as Events.", ("get", "events", "-A")),
     ):
-        yield f"$ kubectl {' '.join(arguments)}\n{stack.kubectl(*arguments).stdout.rstrip()}"
+        answer = stack.kubectl(*arguments).stdout.rstrip()
+        yield f"{caption}\n$ kubectl {' '.join(arguments)}\n{answer}"
     rows = observing.table(observing.findings(stack))
-    yield f"The same findings in PostgreSQL, in governance.ai_governance_events:\n{rows}"
+    yield f"Findings are also rows in PostgreSQL: governance.ai_governance_events.\n{rows}"
 
 
 def _tell_its_end(stack: Stack, operator: OperatorProcess, reporter: Reporter) -> None:

@@ -12,13 +12,13 @@ from governor_local.world.expected import Check, Seen
 _POLL_SECONDS = 0.25
 
 _FINDINGS = """
-select jsonb_build_object(
+select json_build_object(
   'event type', event_type,
   'policy', namespace || '/' || policy,
   'check', check_name,
   'severity', severity,
   'state', case when resolved then 'resolved: ' || resolved_reason else 'open' end,
-  'since', to_char(opened_at, 'HH24:MI:SS'),
+  'opened', to_char(opened_at, 'HH24:MI:SS'),
   'id', id
 )
 from governance.ai_governance_events

@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -57,23 +58,16 @@ def install(stack: Stack) -> Installation:
     Raises:
         StackError: a server refused something; the text says what.
     """
-    base = manifests.rendered(stack.binaries.kubectl, manifests.DEPLOY / "base")
-    stack.kubectl("apply", "-f", "-", input=base)
-    crds = [f"crd/{kind}.governance.aiops.dev" for kind in _KINDS]
-    stack.kubectl("wait", "--for=condition=Established", "--timeout=30s", *crds)
-
     folder = stack.data / "installation"
     folder.mkdir(mode=0o700, exist_ok=True)
-    owner, writer = _make_sink(stack)
-    installation = Installation(
-        kubeconfig=stack.service_account_kubeconfig(
+    with ThreadPoolExecutor() as pool:
+        sink = pool.submit(_make_sink, stack, folder)
+        _apply_base(stack)
+        kubeconfig = stack.service_account_kubeconfig(
             NAMESPACE, SERVICE_ACCOUNT, folder / "kubeconfig", hours=_TOKEN_HOURS
-        ),
-        database_url_file=_private(folder / "database-url", writer),
-        owner_url_file=_private(folder / "owner-url", owner),
-    )
-    migrate(stack, installation.owner_url_file)
-    return installation
+        )
+        writer, owner = sink.result()
+    return Installation(kubeconfig=kubeconfig, database_url_file=writer, owner_url_file=owner)
 
 
 def give_logins(stack: Stack, logins: Logins) -> None:
@@ -191,13 +185,21 @@ class OperatorProcess(Server):
         return answers(f"http://127.0.0.1:{self.port}/readyz")
 
 
-def _make_sink(stack: Stack) -> tuple[str, str]:
-    """Make the sink's database, roles and two logins; the URLs of the owner and the writer."""
+def _apply_base(stack: Stack) -> None:
+    base = manifests.rendered(stack.binaries.kubectl, manifests.DEPLOY / "base")
+    stack.kubectl("apply", "-f", "-", input=base)
+    crds = [f"crd/{kind}.governance.aiops.dev" for kind in _KINDS]
+    stack.kubectl("wait", "--for=condition=Established", "--timeout=30s", *crds)
+
+
+def _make_sink(stack: Stack, folder: Path) -> tuple[Path, Path]:
+    """Make the sink with its roles, logins and tables; files with the two URLs."""
     make_database(stack.sink, SINK_DATABASE)
     stack.sink.execute(_ROLES.read_text(), database=SINK_DATABASE)
-    return _sink_login(stack, "governor_migrate", "governor_owner"), _sink_login(
-        stack, "governor", "governor_writer"
-    )
+    owner = _private(folder / "owner-url", _sink_login(stack, "governor_migrate", "governor_owner"))
+    writer = _private(folder / "database-url", _sink_login(stack, "governor", "governor_writer"))
+    migrate(stack, owner)
+    return writer, owner
 
 
 def _sink_login(stack: Stack, login: str, group: str) -> str:
