@@ -25,7 +25,6 @@ from governor.adapters.kubernetes.connection import Connection, open_session
 from governor.adapters.kubernetes.events import KubernetesEventRecorder
 from governor.adapters.kubernetes.listing import list_all
 from governor.adapters.kubernetes.status_store import policy_store, source_store
-from governor.adapters.sink import migrating
 from governor.adapters.sink.engine import make_engine
 from governor.adapters.sink.postgres import PostgresSink
 from governor.api import API_VERSION
@@ -68,6 +67,8 @@ async def migrate(settings: DatabaseSettings) -> tuple[str | None, str]:
         SettingsError: as `adapters.sink.migrating.migrate` says.
         DeliveryError: likewise.
     """
+    from governor.adapters.sink import migrating  # noqa: PLC0415 - alembic is for this only
+
     return await migrating.migrate(
         settings.database_url.get_secret_value(),
         settings.database_schema,
