@@ -103,13 +103,9 @@ def test_a_check_is_blind_after_three_runs_without_a_number() -> None:
         spread(life, "nodata ok ok")
 
     assert [(e.check, e.transition) for e in life.told if e.event_type] == [("a", "open")]
-    impact = json.loads(life.told[-1].impact)
-    assert impact == {
-        "check": "a",
-        "reason": "EmptyResult",
-        "message": "the query gave no series",
-        "runs": 3,
-    }
+    entry = life.told[-1]
+    assert json.loads(entry.impact) == {"runs": 3}
+    assert (entry.reason, entry.message) == ("EmptyResult", "the query gave no series")
     assert life.check("a").blind is not None
 
     spread(life, "ok ok ok")

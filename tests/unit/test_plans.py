@@ -172,12 +172,16 @@ def test_lists_are_cut_with_a_count() -> None:
 
 
 def test_an_entry_without_lists_stays_small() -> None:
-    """768 bytes, with the longest names, as the log's bound was reckoned."""
+    """At most 768 bytes with the longest names and numbers, opening and resolution alike."""
     name = "a" * 40
-    life = History(policy(slo(name, severity="critical")))
-    life.decide(**{name: Measurement(value=-123456789.123456)})
+    life = History(policy(slo(name, severity="critical"), slo("b"), selfFailure={"blindAfter": 1}))
+    life.now += timedelta(microseconds=1)
+    for outcome in (Measurement(value=-123456789.123456), "ok"):
+        life.tick()
+        life.decide(**{name: outcome}, b="ok")
 
-    assert size(life.told[0]) <= 1024
+    assert [e.transition for e in life.told] == ["open", "resolve"]
+    assert max(size(entry) for entry in life.told) <= 768
 
 
 @given(st.lists(st.sampled_from(sorted(VALUES)), max_size=8))

@@ -127,5 +127,10 @@ def understand(subject: Subject) -> Understood:
 
 
 def dump(status: PolicyStatus) -> dict[str, Any]:
-    """A status as the API server gets it."""
-    return status.model_dump(mode="json", by_alias=True, exclude_none=True)
+    """A status as the API server gets it; entries of the log without what says nothing."""
+    data = status.model_dump(mode="json", by_alias=True, exclude_none=True, exclude={"pending"})
+    data["pending"] = [
+        entry.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        for entry in status.pending
+    ]
+    return data

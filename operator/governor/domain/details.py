@@ -33,6 +33,9 @@ def details(entry: Entry, spec: PolicySpec | None) -> dict[str, Any]:
     check = _check(entry, spec)
     texts_of_spec = spec is not None and (check is not None or not entry.check)
     numbers = _json_object(entry.impact)
+    if entry.event_type == CHECK_BLIND:
+        told = {"check": entry.check, "reason": entry.reason, "message": entry.message}
+        numbers = told | numbers
     unjudged = {"unjudged": numbers.pop("unjudged")} if "unjudged" in numbers else {}
     parts = {
         "impact": numbers,

@@ -157,10 +157,5 @@ def _blind_evidence(status: CheckStatus, message: str) -> Evidence:
         severity="warning",
         reason=status.reason,
         message=message,
-        impact={
-            "check": status.name,
-            "reason": status.reason.value,
-            "message": message,
-            "runs": status.blind_runs,
-        },
+        impact={"runs": status.blind_runs},
     )

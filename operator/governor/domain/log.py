@@ -97,7 +97,7 @@ def bound(pending: Sequence[Entry], limit: int = LIMIT_BYTES) -> tuple[Entry, ..
 
 def size(entry: Entry) -> int:
     """Bytes of an entry as the API server gets it."""
-    return len(entry.model_dump_json(by_alias=True, exclude_none=True).encode())
+    return len(entry.model_dump_json(by_alias=True, exclude_defaults=True).encode())
 
 
 def _cached(sizes: dict[tuple[UUID, int], int], entry: Entry) -> int:
