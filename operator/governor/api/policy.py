@@ -73,21 +73,22 @@ class OwnershipSpec(SpecModel):
     """Whose a finding of this check is."""
 
     lead_agent: Annotated[str, text(100)] | None = None
-    """The agent that works on the finding. Default: none."""
+    """The agent that works on the finding. Default: that of the kind of check."""
 
     lead_reason: Annotated[str, text(300)] | None = None
-    """Why this agent. Default: none."""
+    """Why this agent. Default: that of the kind of check, unless leadAgent is set."""
 
     support_agents: (
         Annotated[tuple[Annotated[str, text(100)], ...], Field(min_length=1, max_length=10)] | None
     ) = None
-    """Agents that help; up to 10. Default: none."""
+    """Agents that help; up to 10. Default: those of the kind of check."""
 
     human_owner: Annotated[str, text(100)] | None = None
-    """The person or team that answers for it. Default: none."""
+    """The person or team that answers for it. Default: that of the kind of check."""
 
     human_reason: Annotated[str, text(300)] | None = None
-    """Why this person or team. Default: none."""
+    """Why this person or team. Default: that of the kind of check, unless humanOwner is
+    set."""
 
 
 class CheckSpec(SpecModel):
