@@ -1,5 +1,6 @@
 """TLS is verified as the source says, and never given up for plaintext."""
 
+import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -8,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import trustme
 from tests.support.governed import AT, AUTHOR, PASSWORD, READER, Governed, instrument
-from tests.support.tls_front import TlsFront, tls_front
+from tests.support.tls_front import SSL_REQUEST, TlsFront, tls_front
 
 from governor.adapters.postgres import PostgresInstrument
 from governor.probes.sql import Sql
@@ -136,6 +137,33 @@ async def test_a_server_without_tls_gets_no_password_in_plaintext(
     async with measuring(governed, None, mode=mode) as (made, front):
         assert_refused(await drift(made), "offers no TLS")
         assert front.plaintext == 0
+
+
+@pytest.mark.parametrize(
+    "words", [b"S", b"SSSS", b"S\x15\3\3\0\2\2\x28", b"E\0\0\0\5\0", b"?", b""]
+)
+async def test_a_server_that_breaks_off_the_handshake_is_a_fault(words: bytes) -> None:
+    """Whatever it says; and nothing but the request for TLS is ever sent to it."""
+    heard = bytearray()
+
+    async def speak(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        heard.extend(await reader.readexactly(8))
+        writer.write(words[:1])
+        await writer.drain()
+        writer.write(words[1:])
+        writer.close()
+
+    server = await asyncio.start_server(speak, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    made = instrument(f"postgresql://u:p@127.0.0.1:{port}/d", tls={}, statementTimeout="1s")
+
+    outcome = await drift(made)
+    await made.close()
+    server.close()
+
+    assert isinstance(outcome, Fault)
+    assert outcome.reason in (Reason.TLS_FAILED, Reason.UNREACHABLE)
+    assert bytes(heard) == SSL_REQUEST
 
 
 async def test_disable_asks_for_no_tls(governed: Governed) -> None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-_SSL_REQUEST = bytes.fromhex("0000000804d2162f")
+SSL_REQUEST = bytes.fromhex("0000000804d2162f")
 _BEHIND = "127.0.0.1"
 
 
@@ -49,7 +49,7 @@ class TlsFront:
             await asyncio.wait(self._tasks)
 
     async def _meet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if await reader.readexactly(len(_SSL_REQUEST)) != _SSL_REQUEST:
+        if await reader.readexactly(len(SSL_REQUEST)) != SSL_REQUEST:
             self.plaintext += 1
             return
         if self.context is None:

@@ -106,11 +106,12 @@ def _from_network(error: OSError, place: Place) -> FaultError:
     if isinstance(error, ssl.SSLCertVerificationError):
         return FaultError(
             Reason.TLS_FAILED,
-            f"the certificate of {address} is refused: {error.verify_message}: "
-            f"{_certificate_remedy(error.verify_code)}",
+            f"the certificate of {address} is refused: {getattr(error, 'verify_message', error)}: "
+            f"{_certificate_remedy(getattr(error, 'verify_code', 0))}",
         )
     if isinstance(error, ssl.SSLError):
-        said = error.reason or type(error).__name__
+        # OpenSSL's errors have these attributes, Python's own of the same class do not.
+        said = getattr(error, "reason", None) or error
         return FaultError(Reason.TLS_FAILED, f"TLS with {address} failed: {said}")
     if "rejected SSL upgrade" in str(error):
         return FaultError(

@@ -53,6 +53,7 @@ class Pool:
         self._slots = asyncio.Semaphore(size)
         self._idle: list[tuple[float, Connection]] = []
         self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
         self._closed = False
 
     @asynccontextmanager
@@ -91,6 +92,8 @@ class Pool:
     async def close(self) -> None:
         """Closes what is idle, and lets nothing be kept that is still in use."""
         self._closed = True
+        if self._timer is not None:
+            self._timer.cancel()
         idle, self._idle = self._idle, []
         for _, connection in idle:
             _ = self._spawn(_farewell(connection))
@@ -172,13 +175,20 @@ class Pool:
             _ = self._spawn(_farewell(connection))
             return
         self._idle.append((time.monotonic(), connection))
-        asyncio.get_running_loop().call_later(IDLE_SECONDS, self._drop_idle)
+        if len(self._idle) == 1:
+            self._look_again_in(IDLE_SECONDS)
 
     def _drop_idle(self) -> None:
         """Closes what nobody has used for long. The oldest lie first."""
-        oldest_to_keep = time.monotonic() - IDLE_SECONDS
-        while self._idle and self._idle[0][0] <= oldest_to_keep:
+        while self._idle and (left := self._idle[0][0] + IDLE_SECONDS - time.monotonic()) <= 0:
             _ = self._spawn(_farewell(self._idle.pop(0)[1]))
+        if self._idle:
+            self._look_again_in(left)
+
+    def _look_again_in(self, seconds: float) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._drop_idle)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
