@@ -4,18 +4,21 @@ import itertools
 from collections.abc import Iterator
 
 import pytest
+import yaml
+from tests.support.cluster import Cluster
+
+from governor_local import manifests
 from governor_local.operator_process import Installation, OperatorProcess, give_logins, install
 from governor_local.stack import Stack
 from governor_local.world import Health
 from governor_local.world.governed import Platform
-from tests.support.cluster import Cluster
 
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def cluster(stack: Stack) -> Cluster:
-    """kubectl and the sink of the session's stack."""
+    """The session's stack, as seen through kubectl and the sink."""
     return Cluster(stack)
 
 
@@ -31,6 +34,13 @@ def built_platform(stack: Stack, installation: Installation) -> Platform:
     platform = Platform(stack)
     give_logins(stack, platform.build())
     return platform
+
+
+@pytest.fixture(scope="session")
+def sources(stack: Stack, cluster: Cluster, built_platform: Platform) -> None:
+    """The sample's sources `platform` and `prometheus`, which measure the platform."""
+    samples = manifests.local_samples(stack.binaries.kubectl, stack.prometheus.url)
+    cluster.apply(*(m for m in yaml.safe_load_all(samples) if m["kind"] == "GovernanceSource"))
 
 
 @pytest.fixture

@@ -47,7 +47,8 @@ class Cluster:
         """One object; an empty one if there is none."""
         arguments = ("get", kind, name, "-n", namespace, "-o", "json", "--ignore-not-found")
         text = self.stack.kubectl(*arguments, "--show-managed-fields").stdout
-        return json.loads(text) if text.strip() else {}
+        found: dict[str, Any] = json.loads(text) if text.strip() else {}
+        return found
 
     def policy(self, name: str, namespace: str) -> dict[str, Any]:
         """A policy; an empty one if there is none."""
@@ -55,7 +56,8 @@ class Cluster:
 
     def status(self, name: str, namespace: str) -> dict[str, Any]:
         """A policy's status; empty before its first evaluation."""
-        return self.policy(name, namespace).get("status", {})
+        status: dict[str, Any] = self.policy(name, namespace).get("status", {})
+        return status
 
     def check(self, name: str, namespace: str, check: str) -> dict[str, Any]:
         """A check's status; empty before its first evaluation."""
@@ -74,7 +76,7 @@ class Cluster:
 
         def come() -> dict[str, Any]:
             policy = self.policy(name, namespace)
-            status = policy.get("status", {})
+            status: dict[str, Any] = policy.get("status", {})
             assert status.get("verdict") == wanted, json.dumps(status.get("checks"), indent=1)
             assert status["observedGeneration"] == policy["metadata"]["generation"]
             return status
