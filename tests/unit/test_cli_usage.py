@@ -155,3 +155,21 @@ def test_help_answers_at_once() -> None:
     assert done.stderr.strip() == ""
     assert "Commands:" in done.stdout
     assert time.monotonic() - started < 5
+
+
+def test_a_source_given_in_both_ways_is_refused(
+    tmp_path: Path, policy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Which one is meant would be a guess."""
+    sources = tmp_path / "sources.yaml"
+    sources.write_text(
+        "apiVersion: governance.aiops.dev/v1alpha1\nkind: GovernanceSource\n"
+        "metadata: {name: prom}\n"
+        "spec: {allowedNamespaces: {from: All}, prometheus: {url: 'http://x'}}\n"
+    )
+
+    assert (
+        main(["check", "-f", policy, "--source", "prom=http://y", "--sources", str(sources)]) == 3
+    )
+
+    assert "prom is given by --source and by --sources: choose one" in capsys.readouterr().err
