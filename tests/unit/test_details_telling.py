@@ -150,7 +150,7 @@ def test_finding_of_the_whole_policy_names_itself() -> None:
 
     assert event_note(entry) == (
         "governance_self_failure: 3 of 3 checks are in Error "
-        "(governance_self_failure, since 2026-11-22T12:01:00Z)"
+        "(since 2026-11-22T12:01:00Z)"
     )
 
 

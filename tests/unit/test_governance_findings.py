@@ -127,6 +127,16 @@ def test_no_check_is_told_blind_under_a_finding_of_the_policy(outcomes: str) -> 
     assert blind == ["a"]
 
 
+def test_an_slo_in_error_is_covered_by_a_data_gap_that_is_still_open() -> None:
+    """Prometheus went down during the gap: that is still the one finding."""
+    life = History(policy(slo("a"), slo("b")))
+    for outcome in ("nodata", "error", "error", "error"):
+        life.tick()
+        life.decide(a=outcome, b=outcome)
+
+    assert [e.event_type for e in life.told if e.event_type] == ["governance_slo_data_gap"]
+
+
 def test_a_built_in_without_data_is_not_covered_by_a_data_gap() -> None:
     """The gap speaks of SLO metrics only."""
     life = History(policy(slo("a"), blast(), selfFailure={"blindAfter": 1}))

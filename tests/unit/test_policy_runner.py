@@ -252,6 +252,22 @@ async def test_the_sink_down_stops_no_verdict(world: World) -> None:
     assert world.reasons() == ["FindingOpened", "FindingResolved"]
 
 
+async def test_what_ails_a_target_is_logged_once(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Not at each retry; and once more when it delivers again."""
+    caplog.set_level("INFO")
+    world.sink.down = "run `governor migrate`"
+    world.say(autonomy_rate="violated")
+    key = world.apply()
+    await world.until(lambda: world.telemetry.deliveries.count(("sink", "retried")) >= 2)
+    world.sink.down = None
+    await world.settled(key, "Violated")
+
+    said = [(r.message, r.__dict__.get("error")) for r in caplog.records if "deliver" in r.message]
+    assert said == [("can't deliver now", "run `governor migrate`"), ("delivers again", None)]
+
+
 async def test_a_restart_before_delivery_tells_what_was_decided(world: World) -> None:
     """The next process finds it in the status."""
     world.sink.down = "stopped"

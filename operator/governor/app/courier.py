@@ -6,7 +6,7 @@ from uuid import UUID
 
 from governor.api.policy import PolicySpec
 from governor.api.status import Entry, LastFinding, PolicyStatus
-from governor.app.delivering import Learned
+from governor.app.delivering import Complaints, Learned, Office
 from governor.app.lanes import EventLane, SinkLane
 from governor.app.ports import EventRecorder, ObjectKey, Revision, Sink, Telemetry
 from governor.app.subjects import Subject
@@ -24,6 +24,7 @@ class Courier:
         sink: Sink,
         events: EventRecorder,
         telemetry: Telemetry,
+        complaints: Complaints,
         on_news: Callable[[], None],
     ) -> None:
         """Lanes stand still until `run`.
@@ -33,6 +34,7 @@ class Courier:
             sink: where findings are kept.
             events: where Events are recorded.
             telemetry: counts deliveries.
+            complaints: says what ails a target.
             on_news: called when what was learned should be written at once: all
                 is told, or a finding has another id. The rest rides on a tick.
         """
@@ -40,14 +42,13 @@ class Courier:
         self._on_news = on_news
         self._status = PolicyStatus()
         self._specs: dict[int, PolicySpec] = {}
-        self._learned = Learned()
-        self._events = EventLane(key, events, self._learned, telemetry, self._news)
+        office = Office(telemetry=telemetry, complaints=complaints, on_learned=self._news)
+        self._learned = office.learned
+        self._events = EventLane(key, events, office)
         self._sink = SinkLane(
             key,
             sink,
-            self._learned,
-            telemetry,
-            self._news,
+            office,
             ended=self._ended,
             spec_at=self._specs.get,
         )

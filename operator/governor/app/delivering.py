@@ -5,6 +5,7 @@ was delivered is only learned here; the next decision takes it out of the log.
 """
 
 import asyncio
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,6 +18,8 @@ from governor.errors import DeliveryError, RejectedError
 
 FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 60.0
+_log = logging.getLogger(__name__)
+
 _FAILURES_A_PASS = 2
 """After so many failures a pass gives up: the target is down, not the entry bad."""
 
@@ -29,6 +32,24 @@ class Learned:
     adopted: dict[UUID, FindingRef] = field(default_factory=dict)
 
 
+class Complaints:
+    """Says in the log what ails a target: once, however many entries meet it."""
+
+    def __init__(self) -> None:
+        self._last: dict[Target, str] = {}
+
+    def failed(self, target: Target, error: DeliveryError) -> None:
+        """Something could not be told; the words are logged when they are new."""
+        if self._last.get(target) != str(error):
+            self._last[target] = str(error)
+            _log.warning("can't deliver now", extra={"target": target.value, "error": str(error)})
+
+    def delivered(self, target: Target) -> None:
+        """Something was told again."""
+        if self._last.pop(target, None) is not None:
+            _log.info("delivers again", extra={"target": target.value})
+
+
 @dataclass(frozen=True, slots=True)
 class Adoption:
     """The target knows the entry's finding under another id."""
@@ -36,17 +57,26 @@ class Adoption:
     theirs: FindingRef
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Office:
+    """What the lanes of one policy share."""
+
+    telemetry: Telemetry
+    complaints: Complaints
+    on_learned: Callable[[], None]
+    learned: Learned = field(default_factory=Learned)
+
+
 class Lane(ABC):
     """One policy's entries on their way to one target."""
 
     target: Target
 
-    def __init__(
-        self, learned: Learned, telemetry: Telemetry, on_learned: Callable[[], None]
-    ) -> None:
-        self._learned = learned
-        self._telemetry = telemetry
-        self._on_learned = on_learned
+    def __init__(self, office: Office) -> None:
+        self._learned = office.learned
+        self._telemetry = office.telemetry
+        self._complaints = office.complaints
+        self._on_learned = office.on_learned
         self._owed: tuple[Entry, ...] = ()
         self._wake = asyncio.Event()
 
@@ -108,9 +138,9 @@ class Lane(ABC):
                     failures += 1
                     if failures == _FAILURES_A_PASS:
                         break
-        except DeliveryError:
+        except DeliveryError as error:
             failures += 1
-            self._telemetry.delivered(self.target.value, "retried")
+            self._retried(error)
         if len(self._learned.delivered) + len(self._learned.adopted) != learned_before:
             self._on_learned()
         return not failures
@@ -119,10 +149,14 @@ class Lane(ABC):
         """Tells one entry and notes the result; False: its line has to wait."""
         try:
             adoption = await self.tell(entry)
-        except RejectedError:
+        except RejectedError as error:
+            _log.warning(
+                "an entry was refused for good and is dropped",
+                extra={"target": self.target.value, "entry": str(entry.id), "error": str(error)},
+            )
             self._note(entry, "rejected")
-        except DeliveryError:
-            self._telemetry.delivered(self.target.value, "retried")
+        except DeliveryError as error:
+            self._retried(error)
             return False
         else:
             if adoption is not None:
@@ -131,8 +165,13 @@ class Lane(ABC):
                     self._learned.adopted[entry.finding] = adoption.theirs
                 self._telemetry.delivered(self.target.value, "adopted")
                 return False
+            self._complaints.delivered(self.target)
             self._note(entry, "delivered")
         return True
+
+    def _retried(self, error: DeliveryError) -> None:
+        self._complaints.failed(self.target, error)
+        self._telemetry.delivered(self.target.value, "retried")
 
     def _note(self, entry: Entry, outcome: str) -> None:
         self._learned.delivered.add(Delivered(entry=entry.id, target=self.target))

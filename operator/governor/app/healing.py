@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 
 from governor.app.ports import Sink
-from governor.app.running import PolicyRunner, as_known
+from governor.app.running import PolicyRunner
 from governor.domain.takeovers import Known
 from governor.errors import DeliveryError
 
@@ -43,7 +43,7 @@ async def heal(runners: Iterable[PolicyRunner], sink: Sink) -> None:
     """
     rows: defaultdict[str, list[Known]] = defaultdict(list)
     for row in await sink.open_findings():
-        rows[row.policy_uid].append(as_known(row))
+        rows[row.policy_uid].append(row.known())
     for runner in runners:
         runner.restate()
         if found := rows.get(runner.subject.key.uid):

@@ -8,7 +8,7 @@ from uuid import UUID
 from governor.api.loading import load_policy
 from governor.api.policy import PolicySpec
 from governor.api.status import Entry, FindingRef, LastFinding, Target
-from governor.app.delivering import Adoption, Lane, Learned
+from governor.app.delivering import Adoption, Lane, Office
 from governor.app.ports import (
     Episode,
     EventRecorder,
@@ -16,7 +16,6 @@ from governor.app.ports import (
     OpenFinding,
     Revision,
     Sink,
-    Telemetry,
 )
 from governor.app.telling import episode, event
 from governor.domain.identity import finding_id
@@ -35,11 +34,9 @@ class EventLane(Lane):
         self,
         key: ObjectKey,
         recorder: EventRecorder,
-        learned: Learned,
-        telemetry: Telemetry,
-        on_learned: Callable[[], None],
+        office: Office,
     ) -> None:
-        super().__init__(learned, telemetry, on_learned)
+        super().__init__(office)
         self._key = key
         self._recorder = recorder
 
@@ -57,14 +54,12 @@ class SinkLane(Lane):
         self,
         key: ObjectKey,
         sink: Sink,
-        learned: Learned,
-        telemetry: Telemetry,
-        on_learned: Callable[[], None],
+        office: Office,
         *,
         ended: Callable[[UUID], LastFinding | None],
         spec_at: Callable[[int], PolicySpec | None],
     ) -> None:
-        super().__init__(learned, telemetry, on_learned)
+        super().__init__(office)
         self._key = key
         self._sink = sink
         self._ended = ended

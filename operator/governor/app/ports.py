@@ -11,7 +11,8 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from governor.api.source import SourceSpec
-from governor.api.status import PolicyStatus
+from governor.api.status import FindingRef, PolicyStatus
+from governor.domain.takeovers import Known
 from governor.probes.base import Probe
 from governor.values.outcomes import Outcome
 
@@ -116,6 +117,11 @@ class OpenFinding:
     namespace: str
     policy: str
     opened_at: datetime
+
+    def known(self) -> Known:
+        """The same, as the domain speaks of it."""
+        finding = FindingRef(id=self.id, event_type=self.event_type, opened_at=self.opened_at)
+        return Known(check=self.check_name, finding=finding)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

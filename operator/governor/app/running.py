@@ -9,14 +9,15 @@ never succeeded did not happen: what it measured is measured again.
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from governor.api.status import FindingRef, PolicyStatus
+from governor.api.status import PolicyStatus
 from governor.app.bases import Base
 from governor.app.courier import Courier, revision_of
+from governor.app.delivering import Complaints
 from governor.app.demands import Demands
 from governor.app.measuring import Measurer, Measuring
-from governor.app.ports import Clock, EventRecorder, OpenFinding, Sink, StatusStore, Telemetry
+from governor.app.ports import Clock, EventRecorder, Sink, StatusStore, Telemetry
 from governor.app.subjects import Subject, dump, understand
 from governor.domain.entries import Decision
 from governor.domain.episodes import Run
@@ -54,6 +55,7 @@ class Services:
     measurer: Measurer
     telemetry: Telemetry
     clock: Clock
+    complaints: Complaints = field(default_factory=Complaints)
 
 
 class PolicyRunner:
@@ -77,6 +79,7 @@ class PolicyRunner:
             sink=services.sink,
             events=services.events,
             telemetry=services.telemetry,
+            complaints=services.complaints,
             on_news=self._wake.set,
         )
         self._courier.revise(revision_of(seen), self._understood.spec)
@@ -265,7 +268,7 @@ class PolicyRunner:
                 rows = await self._services.sink.open_findings(self._key.uid)
         except (DeliveryError, TimeoutError):
             return  # the sink's unique index will tell when a finding opens
-        self._open_rows = tuple(as_known(row) for row in rows)
+        self._open_rows = tuple(row.known() for row in rows)
 
     def _arm_retry(self) -> None:
         if self._retry_handle is not None:
@@ -296,9 +299,3 @@ class PolicyRunner:
 
     def _names(self) -> dict[str, object]:
         return {"policy_namespace": self._key.namespace, "policy": self._key.name}
-
-
-def as_known(row: OpenFinding) -> Known:
-    """A row of the sink, as the domain speaks of it."""
-    finding = FindingRef(id=row.id, event_type=row.event_type, opened_at=row.opened_at)
-    return Known(check=row.check_name, finding=finding)

@@ -146,8 +146,8 @@ def _waiting(checks: Sequence[CheckStatus]) -> bool:
 
 def _covered(policy: Policy, status: CheckStatus, covering: Sequence[PolicyFinding]) -> bool:
     open_now = {place.event_type for place in covering if place.finding is not None}
-    if status.verdict is Verdict.ERROR:
-        return SELF_FAILURE in open_now
+    if status.verdict is Verdict.ERROR and SELF_FAILURE in open_now:
+        return True
     slos = {check.name for check in policy.checks if isinstance(check.probe, Promql)}
     return status.name in slos and DATA_GAP in open_now
 

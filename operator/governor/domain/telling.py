@@ -43,17 +43,18 @@ def event_note(entry: Entry) -> str:
 def _frame(entry: Entry) -> tuple[str, str]:
     """What is said before the entry's message, and after it."""
     what = entry.check or entry.event_type
+    kind = f"{entry.event_type}, " if entry.check else ""
     since = _time(entry.opened_at or entry.decided_at)
     unseen = f"can't be measured: {entry.reason}: "
     match entry.transition:
         case Transition.OPEN:
             # A blind check's message is that of its latest failure.
             how = unseen if entry.event_type == CHECK_BLIND else ""
-            return f"{what}: {how}", f" ({entry.event_type}, since {since})"
+            return f"{what}: {how}", f" ({kind}since {since})"
         case Transition.RESOLVE:
             return (
                 f"{what}: resolved ({entry.resolved_reason}): ",
-                f" ({entry.event_type}, was open since {since})",
+                f" ({kind}was open since {since})",
             )
         case Transition.BLIND:
             return f"{what}: {unseen}", f" (since {since})"

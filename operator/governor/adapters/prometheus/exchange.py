@@ -1,6 +1,7 @@
 """One HTTP request and its whole answer, bounded in time, in size and in number."""
 
 import asyncio
+import os
 import ssl
 from collections.abc import Iterator, Mapping
 
@@ -117,8 +118,12 @@ def _fault(error: httpx.HTTPError) -> FaultError:
     # httpcore says this of a connection that ends before a first byte.
     if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in str(error):
         return FaultError(Reason.MALFORMED_ANSWER, f"the answer is no whole HTTP: {error}")
-    words = [c.strerror for c in _causes(error) if isinstance(c, OSError) and c.strerror]
-    return FaultError(Reason.UNREACHABLE, f"no connection: {words[-1] if words else error}")
+    errnos = [c.errno for c in _causes(error) if isinstance(c, OSError) and c.errno]
+    said = os.strerror(errnos[-1]) if errnos else str(error) or "the connection was lost"
+    return FaultError(
+        Reason.UNREACHABLE,
+        f"Prometheus can't be reached: {said}: look at the server and the source's url",
+    )
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
