@@ -6,10 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+import httpx
+
+from governor.api import API_VERSION
 from governor_local.operator_process import SINK_DATABASE
 from governor_local.stack import Stack
 
 POLL_SECONDS = 0.05
+EVENTS = "governance.ai_governance_events"
 Found = TypeVar("Found")
 
 
@@ -42,6 +46,17 @@ class Cluster:
         """What `kubectl apply` says, one line an object."""
         text = "\n---\n".join(json.dumps(manifest) for manifest in manifests)
         return self.stack.kubectl("apply", "-f", "-", input=text).stdout
+
+    @staticmethod
+    def manifest(name: str, namespace: str, spec: Mapping[str, Any]) -> dict[str, Any]:
+        """A policy to apply."""
+        metadata = {"name": name, "namespace": namespace}
+        return {
+            "apiVersion": API_VERSION,
+            "kind": "GovernancePolicy",
+            "metadata": metadata,
+            "spec": spec,
+        }
 
     def get(self, kind: str, name: str, namespace: str = "default") -> dict[str, Any]:
         """One object; an empty one if there is none."""
@@ -101,15 +116,19 @@ class Cluster:
         )
         return sorted(json.loads(listing.stdout)["items"], key=lambda event: event["eventTime"])
 
+    def measured(self, query: str) -> list[float]:
+        """The values that Prometheus gives for an instant query, now."""
+        url = f"{self.stack.prometheus.url}/api/v1/query"
+        answer = httpx.get(url, params={"query": query}, trust_env=False, timeout=10).json()
+        return [float(series["value"][1]) for series in answer["data"]["result"]]
+
     def reasons(self, namespace: str) -> list[str]:
         """The reasons of a namespace's Events, oldest first."""
         return [event["reason"] for event in self.events(namespace)]
 
     def rows(self, namespace: str) -> Sequence[dict[str, Any]]:
         """The sink's rows of a namespace's policies, oldest first."""
-        answer = self.stack.sink.execute(
-            "select to_jsonb(e) from governance.ai_governance_events e"
-            f" where namespace = '{namespace}' order by opened_at, check_name",
-            database=SINK_DATABASE,
-        )
+        which = f"where namespace = '{namespace}' order by opened_at, check_name"
+        query = f"select to_jsonb(e) from {EVENTS} e {which}"  # noqa: S608 - a test's own name
+        answer = self.stack.sink.execute(query, database=SINK_DATABASE)
         return [json.loads(line) for line in answer.splitlines()]
