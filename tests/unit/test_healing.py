@@ -1,0 +1,117 @@
+"""Statuses and the sink are brought to agree, at start and hourly."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from tests.support.builders import slo
+from tests.support.world import World
+
+from governor.app.healing import heal
+from governor.errors import DeliveryError
+
+SLO = "slo_autonomy_rate_violation"
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """An operator without a policy."""
+    async with World() as made:
+        yield made
+
+
+async def test_a_restored_database_gets_its_rows_back(world: World) -> None:
+    """The open finding and the last resolved one, as they were."""
+    world.say(autonomy_rate="violated", b="ok")
+    key = world.apply(slo(), slo("b"))
+    await world.settled(key, "Violated")
+    world.say(autonomy_rate="ok", b="violated")
+    world.slot(key)
+    await world.settled(key, "Violated")
+    world.say(b="violated")
+    before = {
+        row["id"]: (row["opened_at"], row["resolved_at"]) for row in world.sink.events.values()
+    }
+    await world.until(lambda: len(before) == 2)
+    world.sink.events.clear()
+    await heal(world.scheduler, world.sink)
+    await world.until(lambda: len(world.sink.events) == 2)
+
+    after = {
+        row["id"]: (row["opened_at"], row["resolved_at"]) for row in world.sink.events.values()
+    }
+    assert after == before
+    assert sorted(resolved for _, _, resolved in world.rows()) == [False, True]
+
+
+async def test_healing_what_is_well_changes_nothing(world: World) -> None:
+    """Neither rows nor Events nor the status."""
+    world.say(autonomy_rate="violated")
+    key = world.apply()
+    await world.settled(key, "Violated")
+    (runner,) = world.scheduler
+    await world.until(lambda: not runner._courier.news.delivered)  # its last write is confirmed
+    version = world.store.peek(key)["metadata"]["resourceVersion"]
+    told = world.telemetry.deliveries.count(("sink", "delivered"))
+    await heal(world.scheduler, world.sink)
+    await world.until(lambda: world.telemetry.deliveries.count(("sink", "delivered")) == told + 1)
+
+    assert world.rows() == [("autonomy-rate", SLO, False)]
+    assert world.reasons() == ["FindingOpened"]
+    assert world.store.peek(key)["metadata"]["resourceVersion"] == version
+
+
+async def test_an_open_row_that_the_status_forgot_is_taken_over(world: World) -> None:
+    """Somebody edited the status: the finding is judged again, and resolved."""
+    world.say(autonomy_rate="violated")
+    key = world.apply()
+    before = await world.settled(key, "Violated")
+    body = world.store.peek(key)
+    world.say(autonomy_rate="ok")
+    edited = {**body["status"]}
+    edited["checks"] = [
+        {k: v for k, v in check.items() if k != "finding"} for check in edited["checks"]
+    ]
+    seen = await world.store.replace_status(key, body["metadata"]["resourceVersion"], edited)
+    world.scheduler.policy_seen(seen)
+    await heal(world.scheduler, world.sink)
+    await world.until(lambda: world.telemetry.statuses[key].checks[0].finding is not None)
+    assert world.telemetry.statuses[key].checks[0].finding == before.checks[0].finding
+
+    world.slot(key)
+    await world.settled(key, "Ok")
+    assert world.rows() == [("autonomy-rate", SLO, True)]
+
+
+async def test_an_open_row_of_a_check_that_is_gone_is_resolved(world: World) -> None:
+    """As it is when a status was wiped and its check removed in one go."""
+    world.say(autonomy_rate="violated")
+    key = world.apply()
+    await world.settled(key, "Violated")
+    world.store.change_spec(key, {"checks": [slo("other")]})
+    body = world.store.peek(key)
+    wiped = await world.store.replace_status(key, body["metadata"]["resourceVersion"], {})
+    world.scheduler.policy_seen(wiped)
+    await world.settled(key, "Ok")
+    await heal(world.scheduler, world.sink)
+    await world.until(lambda: world.rows() == [("autonomy-rate", SLO, True)])
+
+    assert [row["resolved_reason"] for row in world.sink.events.values()] == ["CheckRemoved"]
+
+
+async def test_rows_of_policies_that_are_not_here_are_left_alone(world: World) -> None:
+    """Whether they are deleted is a question of its own (PolicyDeleted, not yet)."""
+    world.say(autonomy_rate="violated")
+    key = world.apply()
+    await world.settled(key, "Violated")
+    world.store.delete(key)
+    world.scheduler.policy_gone(key.uid)
+    await heal(world.scheduler, world.sink)
+
+    assert world.rows() == [("autonomy-rate", SLO, False)]
+
+
+async def test_a_sink_that_is_away_is_asked_again_later(world: World) -> None:
+    """Nothing is changed meanwhile."""
+    world.sink.down = "stopped"
+    with pytest.raises(DeliveryError, match="stopped"):
+        await heal(world.scheduler, world.sink)
