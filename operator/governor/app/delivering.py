@@ -154,7 +154,7 @@ class Lane(ABC):
                 "an entry was refused for good and is dropped",
                 extra={"target": self.target.value, "entry": str(entry.id), "error": str(error)},
             )
-            self._note(entry, "rejected")
+            self.note(entry, "rejected")
         except DeliveryError as error:
             self._retried(error)
             return False
@@ -166,14 +166,15 @@ class Lane(ABC):
                 self._telemetry.delivered(self.target.value, "adopted")
                 return False
             self._complaints.delivered(self.target)
-            self._note(entry, "delivered")
+            self.note(entry, "delivered")
         return True
 
     def _retried(self, error: DeliveryError) -> None:
         self._complaints.failed(self.target, error)
         self._telemetry.delivered(self.target.value, "retried")
 
-    def _note(self, entry: Entry, outcome: str) -> None:
+    def note(self, entry: Entry, outcome: str) -> None:
+        """An entry is done with: the next decision takes it out of the log."""
         self._learned.delivered.add(Delivered(entry=entry.id, target=self.target))
         self._telemetry.delivered(self.target.value, outcome)
 

@@ -86,10 +86,17 @@ class SinkLane(Lane):
         return bool(self._revisions) or super().waiting
 
     async def prepare(self) -> None:
-        self._restated = tuple(entry for entry in self._restated if not self._done(entry))
         while self._revisions:
             await self._sink.record_revision(self._revisions[0])
             self._revisions.pop(0)
+
+    def note(self, entry: Entry, outcome: str) -> None:
+        """Said again, an entry is done with at once: no log has to be cleared of it."""
+        if entry not in self._restated:
+            super().note(entry, outcome)
+            return
+        self._restated = tuple(other for other in self._restated if other != entry)
+        self._telemetry.delivered(self.target.value, outcome)
 
     async def tell(self, entry: Entry) -> Adoption | None:
         row = episode(entry, self._key, await self._spec_of(entry.generation))
