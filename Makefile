@@ -49,8 +49,12 @@ lock: $(INSTALLED) ## Compile requirements.lock from the pyproject files
 	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
 	  --group dev pyproject.toml deploy/local/pyproject.toml -o requirements.lock
 
-mutants: $(INSTALLED) ## Mutate the domain and see whether the unit tests notice
-	$(BIN)/mutmut run
+mutants: $(INSTALLED) ## Mutate the domain; the unit tests must notice (ARGS='governor.domain.judging*')
+	rm -rf mutants && mkdir mutants
+	cp -R operator mutants/src
+	cp -R tests pyproject.toml mutants
+	cd mutants && HYPOTHESIS_PROFILE=mutants ../$(BIN)/mutmut run $(ARGS)
+	cd mutants && ../$(BIN)/mutmut results
 
 clean: ## Remove what was installed and built here
 	rm -rf $(VENV) dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache mutants

@@ -7,12 +7,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import Phase, settings
+
 from governor_local.postgresql import PostgresServer
 from governor_local.stack import Stack
-from hypothesis import settings
 
 settings.register_profile("here", deadline=None)  # a slow machine is not a wrong program
-settings.load_profile("here")
+settings.register_profile(  # `make mutants`: fast, and the same examples for every mutant
+    "mutants",
+    deadline=None,
+    max_examples=15,
+    derandomize=True,
+    database=None,
+    phases=(Phase.explicit, Phase.generate),
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "here"))
 
 
 @pytest.fixture(scope="session", autouse=True)
