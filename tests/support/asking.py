@@ -1,0 +1,44 @@
+"""What an operator's process says of itself over HTTP and in its log."""
+
+import json
+from typing import Any
+
+import httpx
+from prometheus_client.parser import text_string_to_metric_families
+
+from governor_local.operator_process import OperatorProcess
+
+
+def series(
+    operator: OperatorProcess, name: str, **labels: str
+) -> list[tuple[dict[str, str], float]]:
+    """The samples of a metric that have these labels: all their labels, and the value."""
+    url = f"http://127.0.0.1:{operator.metrics_port}/metrics"
+    text = httpx.get(url, trust_env=False, timeout=10).text
+    return [
+        (sample.labels, sample.value)
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == name and labels.items() <= sample.labels.items()
+    ]
+
+
+def value(operator: OperatorProcess, name: str, **labels: str) -> float | None:
+    """The value of the one sample of a metric that has these labels; None if there is none."""
+    samples = series(operator, name, **labels)
+    assert len(samples) <= 1, samples
+    return samples[0][1] if samples else None
+
+
+def health(operator: OperatorProcess, path: str) -> tuple[int, dict[str, Any]]:
+    """Status and answer of `healthz` or `readyz`; status 0 if nobody answers."""
+    try:
+        answer = httpx.get(f"http://127.0.0.1:{operator.port}/{path}", trust_env=False, timeout=10)
+    except httpx.TransportError:
+        return 0, {}
+    return answer.status_code, answer.json()
+
+
+def said(operator: OperatorProcess) -> list[dict[str, Any]]:
+    """Its log, line by line, from its first start on."""
+    return [json.loads(line) for line in operator.log.read_text().splitlines()]
