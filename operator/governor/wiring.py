@@ -31,8 +31,8 @@ from governor.api import API_VERSION
 from governor.app.healing import keep_healed
 from governor.app.ports import InstrumentMaker, Sink
 from governor.app.relaying import Relay
-from governor.app.running import Services
 from governor.app.scheduling import Scheduler
+from governor.app.services import Services
 from governor.app.sources import SourceDirectory
 from governor.domain.schedules import TICKS, tick_length
 from governor.errors import SettingsError, StoreError

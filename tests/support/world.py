@@ -15,8 +15,8 @@ from governor.adapters.memory.status_store import InMemoryStatusStore
 from governor.adapters.memory.telemetry import InMemoryTelemetry
 from governor.api.status import PolicyStatus
 from governor.app.ports import ObjectKey
-from governor.app.running import Services
 from governor.app.scheduling import Scheduler
+from governor.app.services import Services
 from governor.probes.base import Probe
 from governor.values.outcomes import Outcome
 

@@ -14,6 +14,7 @@ from governor.domain.entries import LIST_BYTES
 from governor.domain.log import size
 from governor.domain.plans import Feedback, validity
 from governor.domain.policies import resolve
+from governor.domain.staleness import expire, expired
 from governor.domain.writes import OLDEST_RIDER, causes_write, rider_due, rider_period
 from governor.errors import SpecError
 from governor.values.objectives import Direction
@@ -192,3 +193,34 @@ def test_a_status_survives_the_api_server(story: list[str]) -> None:
     data = life.status.model_dump(mode="json", by_alias=True, exclude_none=True)
 
     assert PolicyStatus.model_validate(json.loads(json.dumps(data))) == life.status
+
+
+def test_an_expired_status_takes_its_verdicts_back() -> None:
+    """Findings, counts and the log stay; what is shown is Unknown."""
+    life = History()
+    life.slots("ok", "violated")
+    before = life.status
+    assert before.valid_until is not None
+    assert not expired(before, before.valid_until)
+    late = before.valid_until + timedelta(seconds=1)
+    assert expired(before, late)
+    assert not expired(PolicyStatus(), late)
+
+    life.status = expire(before, 1, late)
+
+    compliant = life.condition("Compliant")
+    assert (compliant.status, compliant.reason) == ("Unknown", "Stale")
+    assert compliant.message == "last evaluated 2026-11-22T12:02:00Z; evaluating again"
+    assert (life.status.verdict, life.status.valid_until, life.status.slo) == ("NoData", None, None)
+    assert life.status.summary.no_data == 1
+    check, old = life.check(), before.checks[0]
+    assert (check.verdict, check.reason) == ("NoData", "NotYetEvaluated")
+    assert (check.value, check.gap, check.last_evaluated) == (None, None, None)
+    assert (check.finding, check.violations, check.counted_slot) == (
+        old.finding,
+        old.violations,
+        old.counted_slot,
+    )
+    assert life.status.pending == before.pending
+    never = expire(PolicyStatus(valid_until=life.now), 1, late)
+    assert "last evaluated never" in never.conditions[0].message

@@ -431,6 +431,24 @@ async def test_a_spec_that_is_not_understood_is_told_and_measures_nothing(world:
     assert not world.measurer.calls
 
 
+async def test_a_new_process_takes_back_what_is_too_old_before_it_measures(world: World) -> None:
+    """A slow check is not shown as it was hours ago, beside what is known now."""
+    key = world.apply(slo(), slo("slow"))
+    await world.settled(key, "Ok")
+    world.clock.forward(3600)
+    gate = world.measurer.gates["slow"] = asyncio.Event()
+    world.measurer.gates["autonomy-rate"] = gate
+    await world.restart(key)
+    status = await world.settled(key, "NoData")
+
+    compliant = next(c for c in status.conditions if c.type == "Compliant")
+    assert (compliant.status, compliant.reason) == ("Unknown", "Stale")
+    assert all("evaluating again" in check.message for check in status.checks)
+    gate.set()
+    await world.settled(key, "Ok")
+    assert world.events.events == {}
+
+
 async def test_a_deleted_policy_leaves_nothing_behind(world: World) -> None:
     """No task, no slot, no series; one of the same name starts anew."""
     key = world.apply()

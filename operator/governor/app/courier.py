@@ -1,6 +1,7 @@
 """Has a policy's log told: one lane a target, and what the lanes have learned."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from uuid import UUID
 
@@ -12,6 +13,8 @@ from governor.app.ports import EventRecorder, ObjectKey, Revision, Sink, Telemet
 from governor.app.subjects import Subject
 from governor.domain.log import sift
 from governor.domain.plans import Feedback
+
+_log = logging.getLogger(__name__)
 
 
 class Courier:
@@ -39,6 +42,7 @@ class Courier:
                 is told, or a finding has another id. The rest rides on a tick.
         """
         self._key = key
+        self._telemetry = telemetry
         self._on_news = on_news
         self._status = PolicyStatus()
         self._specs: dict[int, PolicySpec] = {}
@@ -58,6 +62,15 @@ class Courier:
         async with asyncio.TaskGroup() as lanes:
             lanes.create_task(self._events.run())
             lanes.create_task(self._sink.run())
+
+    def inspect(self, written: PolicyStatus) -> None:
+        """Somebody else wrote this status: a log that is not ours shows, and is not told."""
+        for _ in range(len(written.pending) - len(sift(self._key.uid, written.pending))):
+            self._telemetry.delivered("log", "dropped")
+            _log.warning(
+                "a pending entry is not of our making",
+                extra={"policy_namespace": self._key.namespace, "policy": self._key.name},
+            )
 
     def owe(self, written: PolicyStatus) -> None:
         """A status as the API server confirmed it: its log is what is told."""

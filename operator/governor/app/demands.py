@@ -1,7 +1,8 @@
 """What is to be measured out of turn, and which request that answers."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
 
 from governor.api.status import PolicyStatus
 from governor.app.retrying import Retries
@@ -21,6 +22,7 @@ class Demands:
         self._retries = Retries()
         self._generation: int | None = None
         self._answering: str | None = None
+        self._bell: asyncio.TimerHandle | None = None
 
     def of_source(self, policy: Policy, source: str) -> None:
         """What a source says may have changed: its checks are wanted."""
@@ -59,6 +61,11 @@ class Demands:
         """What was measured did not come to a decision: it is wanted again."""
         self._generation = self._answering = None
 
-    def wait(self, now: datetime) -> timedelta | None:
-        """How long until the next retry; None if there is none."""
-        return self._retries.wait(now)
+    def alarm(self, now: datetime, ring: Callable[[], None]) -> None:
+        """Rings when the next retry comes, and only then."""
+        if self._bell is not None:
+            self._bell.cancel()
+        wait = self._retries.wait(now)
+        if wait is not None:
+            loop = asyncio.get_running_loop()
+            self._bell = loop.call_later(wait.total_seconds(), ring)

@@ -8,24 +8,22 @@ never succeeded did not happen: what it measured is measured again.
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
 
 from governor.api.status import PolicyStatus
 from governor.app.bases import Base
 from governor.app.courier import Courier, revision_of
-from governor.app.delivering import Complaints
 from governor.app.demands import Demands
-from governor.app.measuring import Measurer, Measuring
-from governor.app.ports import Clock, EventRecorder, Sink, StatusStore, Telemetry
+from governor.app.measuring import Measuring
+from governor.app.services import Services
 from governor.app.subjects import Subject, dump, understand
 from governor.domain.entries import Decision
 from governor.domain.episodes import Run
-from governor.domain.log import sift
 from governor.domain.plans import Feedback, Snapshot, decide, decide_not_understood
 from governor.domain.policies import Policy
 from governor.domain.restating import restate
 from governor.domain.schedules import due
+from governor.domain.staleness import expire, expired
 from governor.domain.takeovers import Known
 from governor.domain.writes import causes_write, rider_due
 from governor.errors import (
@@ -45,19 +43,6 @@ TAKEOVER_SECONDS = 2.0
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Services:
-    """What every policy's run works with."""
-
-    store: StatusStore
-    sink: Sink
-    events: EventRecorder
-    measurer: Measurer
-    telemetry: Telemetry
-    clock: Clock
-    complaints: Complaints = field(default_factory=Complaints)
-
-
 class PolicyRunner:
     """Runs one policy. All that it is told only wakes it; the work is in `run`."""
 
@@ -71,9 +56,9 @@ class PolicyRunner:
         self._demands = Demands()
         self._open_rows: tuple[Known, ...] = ()
         self._asked_sink = False
+        self._begun = False
         self._stopping = False
         self._backoff = FIRST_BACKOFF
-        self._retry_handle: asyncio.TimerHandle | None = None
         self._courier = Courier(
             self._key,
             sink=services.sink,
@@ -83,7 +68,7 @@ class PolicyRunner:
             on_news=self._wake.set,
         )
         self._courier.revise(revision_of(seen), self._understood.spec)
-        self._count_forged()
+        self._courier.inspect(self._base.written)
         # What an earlier process decided and did not get to tell.
         self._courier.owe(self._base.written)
         self._wake.set()
@@ -92,6 +77,10 @@ class PolicyRunner:
     def policy(self) -> Policy | None:
         """The policy as its present generation says; None if it can't be understood."""
         return self._understood.policy
+
+    @property
+    def _suspended(self) -> bool:
+        return self.policy is not None and self.policy.suspended
 
     @property
     def status(self) -> PolicyStatus:
@@ -164,17 +153,19 @@ class PolicyRunner:
             self._did_not_happen(error)
 
     async def _turn(self) -> None:
+        if not self._begun:
+            await self._begin()
         generation = self._understood.generation
         runs = await self._measure()
         if self._understood.generation != generation:
             self._wake.set()  # what was measured belongs to a spec that is no more
             return
         await self._settle(runs)
-        self._arm_retry()
+        self._demands.alarm(self._services.clock.now(), self._wake.set)
 
     async def _measure(self) -> list[Run]:
         policy = self._understood.policy
-        if policy is None or policy.suspended or self._stopping:
+        if policy is None or self._suspended or self._stopping:
             return []
         await self._ask_sink_once()
         now = self._services.clock.now()
@@ -192,30 +183,49 @@ class PolicyRunner:
         return await self._measuring.ended()
 
     async def _settle(self, runs: Sequence[Run]) -> None:
-        """Decides and writes until the API server has it, or the object is another."""
+        """Decides, has it written where it is worth it, and has it told."""
+        feedback = self._feedback()
+        if await self._write(lambda: self._decide(runs, feedback)):
+            self._happened(runs, feedback)
+
+    async def _begin(self) -> None:
+        """Takes back what an earlier process said too long ago to be believed."""
+
+        def taken_back() -> PolicyStatus:
+            status, now = self._base.status, self._services.clock.now()
+            if self._suspended or not expired(status, now):
+                return status
+            return expire(status, self._understood.generation, now)
+
+        await self._write(taken_back)
+        self._begun = True
+
+    async def _write(self, decide: Callable[[], PolicyStatus]) -> bool:
+        """Writes what is decided until the API server has it, each time on its newest truth.
+
+        Returns False if the spec has changed meanwhile: nothing was decided then.
+        """
         services, generation = self._services, self._understood.generation
         for _ in range(WRITE_ATTEMPTS):
             base, now = self._base, services.clock.now()
-            feedback = self._feedback()
-            status = self._decide(runs, feedback)
+            status = decide()
             services.telemetry.evaluated(self._key, status)
             rides = status != base.written and rider_due(self._key.uid, base.written_at, now)
             if not (causes_write(base.written, status) or rides):
                 base.hold(status)
+                return True
+            try:
+                answer = await services.store.replace_status(
+                    self._key, base.subject.resource_version, dump(status)
+                )
+            except (ConflictError, UnavailableError):
+                self._look(Subject(await services.store.read(self._key)))
+                if self._understood.generation != generation:
+                    self._wake.set()
+                    return False
             else:
-                try:
-                    answer = await services.store.replace_status(
-                        self._key, base.subject.resource_version, dump(status)
-                    )
-                except (ConflictError, UnavailableError):
-                    self._look(Subject(await services.store.read(self._key)))
-                    if self._understood.generation != generation:
-                        self._wake.set()
-                        return
-                    continue
                 base.confirm(Subject(answer), status, now)
-            self._happened(runs, feedback)
-            return
+                return True
         raise ConflictError(f"{WRITE_ATTEMPTS} writes in a row met a newer version")
 
     def _decide(self, runs: Sequence[Run], feedback: Feedback) -> PolicyStatus:
@@ -270,32 +280,17 @@ class PolicyRunner:
             return  # the sink's unique index will tell when a finding opens
         self._open_rows = tuple(row.known() for row in rows)
 
-    def _arm_retry(self) -> None:
-        if self._retry_handle is not None:
-            self._retry_handle.cancel()
-        wait = self._demands.wait(self._services.clock.now())
-        if wait is not None:
-            loop = asyncio.get_running_loop()
-            self._retry_handle = loop.call_later(wait.total_seconds(), self._wake.set)
-
     def _look(self, subject: Subject) -> None:
         """Takes note of a version; what is under way for an older spec is dropped."""
         before = self._base.written
         self._base.see(subject)
         if self._base.written is not before:
-            self._count_forged()
+            self._courier.inspect(self._base.written)
         newest = self._base.subject
         if newest.generation != self._understood.generation:
             self._measuring.discard()
             self._understood = understand(newest)
             self._courier.revise(revision_of(newest), self._understood.spec)
-
-    def _count_forged(self) -> None:
-        """Somebody wrote a log that is not ours: it is not told, and it shows."""
-        pending = self._base.written.pending
-        for _ in range(len(pending) - len(sift(self._key.uid, pending))):
-            self._services.telemetry.delivered("log", "dropped")
-            _log.warning("a pending entry is not of our making", extra=self._names())
 
     def _names(self) -> dict[str, object]:
         return {"policy_namespace": self._key.namespace, "policy": self._key.name}

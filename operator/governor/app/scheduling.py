@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from governor.app.ports import Json
-from governor.app.running import PolicyRunner, Services
+from governor.app.running import PolicyRunner
+from governor.app.services import Services
 from governor.app.subjects import Subject
 from governor.domain.schedules import upcoming
 

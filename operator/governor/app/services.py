@@ -1,0 +1,20 @@
+"""What the runs of all policies share."""
+
+from dataclasses import dataclass, field
+
+from governor.app.delivering import Complaints
+from governor.app.measuring import Measurer
+from governor.app.ports import Clock, EventRecorder, Sink, StatusStore, Telemetry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """What every policy's run works with."""
+
+    store: StatusStore
+    sink: Sink
+    events: EventRecorder
+    measurer: Measurer
+    telemetry: Telemetry
+    clock: Clock
+    complaints: Complaints = field(default_factory=Complaints)
