@@ -8,7 +8,7 @@ from tests.support.builders import VALUES, blast, slo
 from tests.support.world import World
 
 from governor.api import RUN_NOW
-from governor.app.ports import ObjectKey
+from governor.app.ports import Episode, ObjectKey, OpenFinding
 from governor.errors import ConflictError, StoreError
 
 SLO = "slo_autonomy_rate_violation"
@@ -266,6 +266,26 @@ async def test_what_ails_a_target_is_logged_once(
 
     said = [(r.message, r.__dict__.get("error")) for r in caplog.records if "deliver" in r.message]
     assert said == [("can't deliver now", "run `governor migrate`"), ("delivers again", None)]
+
+
+async def test_a_fault_that_nobody_foresaw_ends_no_delivery(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sink's driver raises something of its own: it is tried again like any outage."""
+    record, calls = world.sink.record, 0
+
+    async def broken_once(episode: Episode) -> OpenFinding | None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            raise ZeroDivisionError
+        return await record(episode)
+
+    monkeypatch.setattr(world.sink, "record", broken_once)
+    world.say(autonomy_rate="violated")
+    await world.settled(world.apply(), "Violated")
+
+    assert world.rows() == [("autonomy-rate", SLO, False)]
 
 
 async def test_a_restart_before_delivery_tells_what_was_decided(world: World) -> None:

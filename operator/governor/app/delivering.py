@@ -38,11 +38,16 @@ class Complaints:
     def __init__(self) -> None:
         self._last: dict[Target, str] = {}
 
-    def failed(self, target: Target, error: DeliveryError) -> None:
+    def failed(self, target: Target, error: Exception) -> None:
         """Something could not be told; the words are logged when they are new."""
-        if self._last.get(target) != str(error):
-            self._last[target] = str(error)
-            _log.warning("can't deliver now", extra={"target": target.value, "error": str(error)})
+        words = str(error) if isinstance(error, DeliveryError) else repr(error)
+        if self._last.get(target) == words:
+            return
+        self._last[target] = words
+        unforeseen = None if isinstance(error, DeliveryError) else error
+        _log.warning(
+            "can't deliver now", extra={"target": target.value, "error": words}, exc_info=unforeseen
+        )
 
     def delivered(self, target: Target) -> None:
         """Something was told again."""
@@ -138,7 +143,7 @@ class Lane(ABC):
                     failures += 1
                     if failures == _FAILURES_A_PASS:
                         break
-        except DeliveryError as error:
+        except Exception as error:  # noqa: BLE001 - as in _deliver
             failures += 1
             self._retried(error)
         if len(self._learned.delivered) + len(self._learned.adopted) != learned_before:
@@ -155,7 +160,7 @@ class Lane(ABC):
                 extra={"target": self.target.value, "entry": str(entry.id), "error": str(error)},
             )
             self.note(entry, "rejected")
-        except DeliveryError as error:
+        except Exception as error:  # noqa: BLE001 - a bug of ours must not end the lane
             self._retried(error)
             return False
         else:
@@ -169,7 +174,7 @@ class Lane(ABC):
             self.note(entry, "delivered")
         return True
 
-    def _retried(self, error: DeliveryError) -> None:
+    def _retried(self, error: Exception) -> None:
         self._complaints.failed(self.target, error)
         self._telemetry.delivered(self.target.value, "retried")
 
