@@ -98,6 +98,10 @@ class Witness:
         """The tick lengths of the timers that fired for a policy, in order."""
         return [seconds for ticked, seconds, _ in self.ticks if ticked == uid]
 
+    def ticked(self) -> set[str]:
+        """The uids of all policies that ticked."""
+        return {uid for uid, _, _ in self.ticks}
+
 
 async def until(condition: Callable[[], object], seconds: float = 20) -> None:
     """Waits for a condition.
@@ -150,7 +154,8 @@ async def kopf_running(
             yield running
         finally:
             stop.set()
-            await asyncio.wait({running}, timeout=20)
+            done, _ = await asyncio.wait({running}, timeout=20)
+            assert done, "it does not stop"
             if not running.cancelled():
                 running.result()
 

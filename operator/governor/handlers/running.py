@@ -26,6 +26,8 @@ HEARD_WITHIN = 60.0
 """Seconds in which kopf must have listed every kind. It looks once which kinds are
 served; one that another replica of the API server did not know would never be watched."""
 
+CANCEL_SECONDS = 2.5  # kopf gives a watch 2 s to end what it does
+GRACE_SECONDS = 10.0
 GOODBYE_SECONDS = 2.0
 
 _log = logging.getLogger(__name__)
@@ -116,18 +118,51 @@ class _Life:
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(_note)
         if self._stopped:
             return
         try:
-            await kopf.operator(
+            tasks = await kopf.spawn_tasks(
                 registry=self._registry,
                 settings=kopf_settings(),
                 memo=self._memo,
                 clusterwide=True,
                 stop_flag=self._stop,
             )
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if not self._stop.is_set():
+                await _cancel({task for task in asyncio.all_tasks() if _is_watch(task)})
+            async with asyncio.timeout(GRACE_SECONDS):
+                await kopf.run_tasks(tasks)  # which cancels the others in good order
         finally:
+            await _cancel(asyncio.all_tasks() - {asyncio.current_task()})
             await self._login.close()
+
+
+def _note(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What asyncio would report as an error, kopf's guards of its tasks have reported."""
+    _log.debug("in kopf's loop: %s", context["message"], exc_info=context.get("exception"))
+
+
+def _is_watch(task: asyncio.Task[Any]) -> bool:
+    """Whether it is one of those that kopf forgets when another of them fails.
+
+    They would then wait for ever for a login that nobody does any more, and take their
+    cancellation for a sign to go on.
+    """
+    return task.get_name().startswith("watcher for ")
+
+
+async def _cancel(tasks: Iterable[asyncio.Task[Any] | None]) -> None:
+    """Cancels until they end; one that swallows a cancellation gets another."""
+    left = {task for task in tasks if task is not None}
+    while left:
+        for task in left:
+            task.cancel()
+        done, left = await asyncio.wait(left, timeout=CANCEL_SECONDS)
+        for task in done:
+            if not task.cancelled():
+                task.exception()  # seen: asyncio need not report it
 
 
 async def _hung_up(selector: selectors.BaseSelector) -> None:
