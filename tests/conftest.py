@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import Phase, is_hypothesis_test, settings
 
 from governor_local.postgresql import PostgresServer
 from governor_local.stack import Stack
@@ -22,6 +22,12 @@ settings.register_profile(  # `make mutants`: fast, and the same examples for ev
     phases=(Phase.explicit, Phase.generate),
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "here"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first failure kills a mutant: plain examples, which are fast, come before properties."""
+    if settings.get_current_profile_name() == "mutants":
+        items.sort(key=lambda item: is_hypothesis_test(getattr(item, "obj", None)))
 
 
 @pytest.fixture(scope="session", autouse=True)

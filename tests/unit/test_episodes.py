@@ -174,8 +174,11 @@ def test_a_removed_check_ends_its_findings() -> None:
     life.turn(policy(slo("b")))
     life.decide()
 
-    removed = [(e.check, e.event_type) for e in life.told if e.resolved_reason == "CheckRemoved"]
-    assert removed == [("a", "slo_a_violation"), ("a", "governance_check_blind")]
+    removed = [e for e in life.told if e.resolved_reason == "CheckRemoved"]
+    assert [e.event_type for e in removed] == ["slo_a_violation", "governance_check_blind"]
+    for entry in removed:
+        assert (entry.check, entry.severity, entry.reason) == ("a", "warning", "Unreachable")
+        assert entry.message == "the check is no longer in the policy"
     assert [c.name for c in life.status.checks] == ["b"]
 
 
@@ -183,7 +186,7 @@ def test_a_name_given_to_another_kind_is_another_check() -> None:
     """The old kind's finding ends; the new kind's finding has its own event type."""
     life = History(policy(slo("x")))
     life.decide(x="violated")
-    life.turn(policy(blast("x")))
+    life.turn(policy(blast("x", severity="critical")))
     life.tick()
     facts = {"failed_count": 9, "total_executions": 10}
     life.decide(x=Measurement(value=0.9, samples=10, facts=facts))
@@ -193,7 +196,13 @@ def test_a_name_given_to_another_kind_is_another_check() -> None:
         ("resolve", "x", "slo_x_violation"),
         ("open", "x", "execution_blast_radius"),
     ]
-    assert life.check("x").last_finding.reason == "CheckRemoved"
+    end = life.told[1]
+    assert (end.severity, end.reason, end.resolved_reason) == (
+        "critical", "NotYetEvaluated", "CheckRemoved",
+    )  # fmt: skip
+    assert (end.message, end.generation) == ("the check became another kind", 2)
+    last = life.check("x").last_finding
+    assert (last.id, last.reason) == (end.finding, "CheckRemoved")
 
 
 def test_turning_blind_and_measurable_again_is_told_once_each() -> None:

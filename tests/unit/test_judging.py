@@ -69,7 +69,8 @@ def test_what_is_not_finite_never_passes(
 
     assert judged.verdict is Verdict.NO_DATA
     assert judged.reason is Reason.NON_FINITE
-    assert judged.value is None
+    assert judged.message == f"the value is {value}, not a finite number"
+    assert (judged.value, judged.gap, judged.samples) == (None, None, samples)
 
 
 @given(objectives(), st.sampled_from(Reason), st.text())
@@ -95,6 +96,7 @@ def test_too_few_samples_never_pass(objective: Objective, value: float, samples:
         assert judged.samples == samples
     else:
         assert judged.verdict.measured
+        assert judged.samples == samples
 
 
 def test_unknown_samples_pass_only_where_none_are_demanded() -> None:
@@ -104,7 +106,10 @@ def test_unknown_samples_pass_only_where_none_are_demanded() -> None:
     judged = judge(demanding, Measurement(value=0.9))
 
     assert judged.reason is Reason.TOO_FEW_SAMPLES
-    assert "add a column named samples" in judged.message
+    assert judged.message == (
+        "2 samples are required, but the query does not tell how many it has: "
+        "add a column named samples"
+    )
     assert judge(ABOVE, Measurement(value=0.9)).verdict is Verdict.OK
 
 

@@ -145,6 +145,17 @@ def test_folding_keeps_the_worst_value(
     assert f'"value":{worst}' in folded[0].impact
 
 
+def test_findings_without_a_value_fold_too() -> None:
+    """A self failure has no number that another could be worse than."""
+    life = History(policy(selfFailure={"erroredChecks": 1}))
+    life.slots("error", "ok", "error", "ok")
+    of_policy = tuple(e for e in life.status.pending if e.event_type)
+
+    (fold,) = log.bound(of_policy, size(of_policy) - 1)
+
+    assert (fold.folded, fold.value) == (1, None)
+
+
 def test_an_episode_that_the_sink_has_begun_is_not_folded_away() -> None:
     """Its row is open there: it can take others in, but its own end must arrive."""
     life = flapping(2, "a")

@@ -48,6 +48,7 @@ def test_the_grid_is_the_same_in_every_process() -> None:
         (spec(slo(interval="45s")), 15),
         (spec(slo(interval="70s")), 10),
         (spec(slo(interval="25s")), 5),
+        (spec(slo(interval="7s")), 5),
         (spec(slo("a", interval="1h"), slo("b", interval="15s")), 15),
         (spec(slo("a", interval=None), slo("b", interval=None), interval="30s"), 30),
         (spec(slo(interval=None)), 60),
