@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from tests.support.cluster import Cluster, eventually
+from tests.support.manifests import policy
 from tests.support.sample_policy import owned
 
 from governor.domain.texts import GUIDANCE, OWNERSHIP
@@ -99,7 +100,7 @@ DETAILS: Mapping[tuple[str, str, str, str], Mapping[str, Any]] = {
 
 def apply(cluster: Cluster, namespace: str, specs: Mapping[str, dict[str, Any]]) -> None:
     """Policies of these specs."""
-    cluster.apply(*(cluster.manifest(name, namespace, spec) for name, spec in specs.items()))
+    cluster.apply(*(policy(name, namespace, **spec) for name, spec in specs.items()))
 
 
 def test_each_opens_and_resolves_once_and_says_what_it_must(

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import httpx
 
-from governor.api import API_VERSION
 from governor_local.operator_process import SINK_DATABASE
 from governor_local.stack import Stack
 
@@ -46,17 +45,6 @@ class Cluster:
         """What `kubectl apply` says, one line an object."""
         text = "\n---\n".join(json.dumps(manifest) for manifest in manifests)
         return self.stack.kubectl("apply", "-f", "-", input=text).stdout
-
-    @staticmethod
-    def manifest(name: str, namespace: str, spec: Mapping[str, Any]) -> dict[str, Any]:
-        """A policy to apply."""
-        metadata = {"name": name, "namespace": namespace}
-        return {
-            "apiVersion": API_VERSION,
-            "kind": "GovernancePolicy",
-            "metadata": metadata,
-            "spec": spec,
-        }
 
     def get(self, kind: str, name: str, namespace: str = "default") -> dict[str, Any]:
         """One object; an empty one if there is none."""
