@@ -61,7 +61,7 @@ def prometheus_source(name: str, url: str, **prometheus: Any) -> Manifest:
     }
 
 
-def namespace(name: str) -> Manifest:
+def allowed_namespace(name: str) -> Manifest:
     """A namespace that the sample sources allow."""
     labels = {"governance.aiops.dev/platform-data": "allowed"}
     metadata = {"name": name, "labels": labels}
