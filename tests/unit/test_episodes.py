@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import VALUES, History, blast, policy, slo
 
-from governor.api.status import Target, Transition
+from governor.api.status import CheckStatus, Target, Transition
 from governor.domain.identity import derives, finding_id, transition_id
 from governor.values.outcomes import Measurement
 
@@ -147,6 +147,25 @@ def test_a_changed_spec_zeroes_the_counts_and_keeps_the_finding() -> None:
 
     life.decide(autonomy_rate="ok")
     assert life.check().finding is None
+
+
+@pytest.mark.parametrize("story", [("error", "violated"), ("violated", "error")])
+def test_a_changed_spec_keeps_nothing_of_what_was_measured(story: tuple[str, str]) -> None:
+    """But the findings, and since when it is so."""
+    life = History(policy(slo(failureThreshold=3)))
+    life.slots(*story)
+    before = life.check()
+    turned = policy(slo(failureThreshold=2))
+    life.turn(turned)
+    life.decide()
+
+    assert life.check() == CheckStatus(
+        name="autonomy-rate",
+        digest=turned.checks[0].digest,
+        message="not yet evaluated under its present spec",
+        since=before.since,
+        blind_since=before.blind_since,
+    )
 
 
 def test_three_applies_within_one_slot_make_two_episodes() -> None:
