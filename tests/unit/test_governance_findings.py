@@ -28,16 +28,21 @@ def test_self_failure_opens_at_its_threshold_and_ends_below_it() -> None:
     spread(life, "error error error")
     (opening,) = [e for e in life.told if e.event_type == "governance_self_failure"]
     assert (opening.severity, opening.check) == ("critical", "")
+    assert (opening.reason, opening.message) == ("SelfFailure", "3 of 3 checks are in Error")
     assert json.loads(opening.impact) == {"failed_checks": 3, "total_checks": 3}
     assert json.loads(opening.lists)["errors"][0] == "a: Unreachable: connection refused"
 
     spread(life, "ok error error")
-    assert [e.transition for e in life.told if e.event_type == "governance_self_failure"] == [
-        "open",
-        "resolve",
-    ]
+    first, closing = (e for e in life.told if e.event_type == "governance_self_failure")
+    assert first == opening
+    assert (closing.transition, closing.resolved_reason) == ("resolve", "Recovered")
+    assert (closing.severity, closing.message) == ("critical", "2 of 3 checks are in Error")
+    assert json.loads(closing.lists) == {
+        "errors": ["b: Unreachable: connection refused", "c: Unreachable: connection refused"]
+    }
     (place,) = life.status.findings
     assert (place.finding, place.last_finding.reason) == (None, "Recovered")
+    assert place.last_finding.id == closing.finding == opening.finding
 
 
 def test_the_threshold_of_self_failure_is_the_policys() -> None:
@@ -68,8 +73,14 @@ def test_data_gap_needs_a_no_data_and_nothing_measured(outcomes: str, gap: bool)
     gaps = [e for e in life.told if e.event_type == "governance_slo_data_gap"]
     assert bool(gaps) is gap
     if gap:
-        assert json.loads(gaps[0].impact)["reason"] == "all_slo_metrics_not_emitted"
-        assert json.loads(gaps[0].impact)["skipped_count"] == outcomes.count("nodata")
+        count = outcomes.count("nodata")
+        told = gaps[0]
+        assert (told.severity, told.check, told.reason) == ("warning", "", "DataGap")
+        assert told.message == f"{count} SLO checks, and none has data"
+        assert json.loads(told.impact) == {
+            "reason": "all_slo_metrics_not_emitted",
+            "skipped_count": count,
+        }
 
 
 def test_only_a_number_ends_a_data_gap() -> None:
@@ -82,7 +93,13 @@ def test_only_a_number_ends_a_data_gap() -> None:
     spread(life, "error error ok")
     gap = next(f for f in life.status.findings if f.event_type == "governance_slo_data_gap")
     assert gap.finding is None
-    assert life.told[-1].message != ""
+    end = next(e for e in life.told if e.finding == gap.last_finding.id and e.resolved_reason)
+    assert (end.severity, end.reason) == ("warning", "DataGap")
+    assert end.message == "SLO metrics are emitted again"
+    assert json.loads(end.impact) == {
+        "reason": "all_slo_metrics_not_emitted",
+        "skipped_count": 0,
+    }
 
 
 def test_a_data_gap_ends_with_its_checks() -> None:
@@ -94,6 +111,10 @@ def test_a_data_gap_ends_with_its_checks() -> None:
 
     gap = life.status.findings[0]
     assert (gap.finding, gap.last_finding.reason) == (None, "CheckRemoved")
+    end = next(e for e in life.told if e.resolved_reason == "CheckRemoved")
+    assert (end.event_type, end.check) == ("governance_slo_data_gap", "")
+    assert end.message == "0 SLO checks, and none has data"
+    assert json.loads(end.impact)["skipped_count"] == 0
 
 
 def test_a_check_is_blind_after_three_runs_without_a_number() -> None:
@@ -105,12 +126,17 @@ def test_a_check_is_blind_after_three_runs_without_a_number() -> None:
     assert [(e.check, e.transition) for e in life.told if e.event_type] == [("a", "open")]
     entry = life.told[-1]
     assert json.loads(entry.impact) == {"runs": 3}
+    assert (entry.event_type, entry.severity) == ("governance_check_blind", "warning")
     assert (entry.reason, entry.message) == ("EmptyResult", "the query gave no series")
     assert life.check("a").blind is not None
 
     spread(life, "ok ok ok")
     assert life.check("a").blind is None
     assert life.check("a").last_blind.reason == "Recovered"
+    end = life.told[-1]
+    assert (end.finding, end.resolved_reason) == (entry.finding, "Recovered")
+    assert (end.severity, end.reason, end.message) == ("warning", "Met", "measured again")
+    assert json.loads(end.impact) == {"runs": 0}
 
 
 @pytest.mark.parametrize("outcomes", ["error error error", "nodata nodata nodata"])
