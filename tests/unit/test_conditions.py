@@ -9,6 +9,8 @@ from tests.support.builders import NOON, VALUES, History, policy, slo
 
 from governor.domain.conditions import upsert
 from governor.domain.plans import NOTHING_LEARNED, decide_not_understood
+from governor.values.outcomes import Fault
+from governor.values.reasons import Reason
 
 
 def conditions(life: History) -> dict[str, tuple[str, str]]:
@@ -68,6 +70,45 @@ def test_each_row_of_the_table(
     assert all(c.observed_generation == 1 for c in life.status.conditions)
 
 
+@pytest.mark.parametrize(
+    ("a", "b", "ready", "compliant", "stalled"),
+    [
+        ("ok", "ok", "2 checks evaluated", "all 2 checks are Ok", None),
+        (
+            "ok",
+            "warning",
+            "2 checks evaluated",
+            "b: 0.75 is below the target 0.8, red line 0.7",
+            None,
+        ),
+        (
+            "nodata",
+            "ok",
+            "2 checks evaluated",
+            "a: the query gave no series",
+            None,
+        ),
+        (
+            "error",
+            "stuck",
+            "b: parse error; a: connection refused",
+            "b: parse error; a: connection refused",
+            "b: parse error",
+        ),
+    ],
+)
+def test_messages_name_what_a_condition_is_about(
+    a: str, b: str, ready: str, compliant: str, stalled: str | None
+) -> None:
+    """What a person must mend comes before what may pass."""
+    life = History(policy(slo("a"), slo("b")))
+    life.decide(a=a, b=b)
+
+    assert life.condition("Ready").message == ready
+    assert life.condition("Compliant").message == compliant
+    assert (life.condition("Stalled") and life.condition("Stalled").message) == stalled
+
+
 def test_a_policy_not_yet_evaluated_is_pending() -> None:
     """Both are Unknown as long as a check has not run."""
     life = History(policy(slo("a"), slo("b")))
@@ -83,6 +124,7 @@ def test_a_policy_not_yet_evaluated_is_pending() -> None:
     life.decide(a="ok")
     assert conditions(life)["Compliant"] == ("Unknown", "Pending")
     assert life.condition("Ready").message == "1 of 2 checks not yet evaluated"
+    assert life.condition("Compliant").message == "1 of 2 not yet evaluated"
 
 
 def test_a_suspended_policy_says_so_and_freezes() -> None:
@@ -98,6 +140,10 @@ def test_a_suspended_policy_says_so_and_freezes() -> None:
         "Ready": ("True", "Suspended"),
         "Compliant": ("Unknown", "Suspended"),
     }
+    for condition in life.status.conditions:
+        assert condition.message == "suspended: nothing is measured until spec.suspend is false"
+        assert condition.observed_generation == 2
+    assert life.condition("Compliant").last_transition_time == life.now
     assert life.status.verdict == "Suspended"
     assert life.status.valid_until is None
     assert life.status.checks == before.checks
@@ -139,6 +185,24 @@ def test_messages_name_the_worst_checks_and_count_the_rest() -> None:
     assert message.startswith("c0: 0.5 is below the red line 0.7; c1: ")
     assert message.endswith("; and 2 more")
     assert message.count("red line") == 5
+
+
+@pytest.mark.parametrize(("count", "ending"), [(5, "0.7"), (6, "; and 1 more")])
+def test_as_many_checks_as_have_room_are_all_named(count: int, ending: str) -> None:
+    """Only a sixth is counted."""
+    names = [f"c{n}" for n in range(count)]
+    life = History(policy(*(slo(name) for name in names)))
+    life.decide(**dict.fromkeys(names, "violated"))
+
+    assert life.condition("Compliant").message.endswith(ending)
+
+
+def test_a_fault_without_words_is_told_by_its_reason() -> None:
+    """A message is never empty."""
+    life = History()
+    life.slots(Fault(reason=Reason.UNREACHABLE, message=""))
+
+    assert life.condition("Ready").message == "autonomy-rate: Unreachable"
 
 
 @given(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, max_size=15))
@@ -191,6 +255,7 @@ def test_a_spec_that_is_not_understood_is_told() -> None:
         "Compliant": ("Unknown", "SpecInvalid", message),
         "Stalled": ("True", "SpecInvalid", message),
     }
+    assert {c.observed_generation for c in status.conditions} == {2}
     assert (status.verdict, status.observed_generation) == ("Error", 2)
     assert status.checks == life.status.checks
     assert status.pending == life.status.pending
@@ -208,3 +273,16 @@ def test_upsert_leaves_the_others_and_their_order() -> None:
     assert again[1] == both[1]
     assert (again[0].reason, again[0].message, again[0].observed_generation) == ("C", "m", 2)
     assert again[0].last_transition_time == NOON
+
+
+def test_a_transition_time_has_whole_seconds() -> None:
+    """The API server keeps no more, and would give back another time than was written."""
+    (condition,) = upsert(
+        (),
+        "Ready",
+        ("True", "A", ""),
+        generation=1,
+        now=NOON + timedelta(microseconds=999_999),
+    )
+
+    assert condition.last_transition_time == NOON
