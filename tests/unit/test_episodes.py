@@ -242,6 +242,48 @@ def test_turning_blind_and_measurable_again_is_told_once_each() -> None:
     assert life.check().blind_since is None
 
 
+def test_blindness_is_told_with_its_cause() -> None:
+    """And since when, as long as it lasts."""
+    life = History(policy(slo(severity="critical")))
+    life.slots("error")
+    (blind,) = life.told
+    assert (blind.severity, blind.reason, blind.message) == (
+        "critical", "Unreachable", "connection refused",
+    )  # fmt: skip
+    assert (blind.decided_at, blind.generation) == (life.now, 1)
+    assert life.check().blind_since == life.now
+
+    life.slots("nodata")
+    assert life.check().blind_since == blind.decided_at
+
+    life.slots("ok")
+    first, again = (e for e in life.told if not e.event_type)
+    assert (first, again.message) == (blind, "0.9 meets the target 0.8")
+
+
+def test_a_run_is_recorded_whole_and_told_whole() -> None:
+    """What was judged stands in the status; what opened the finding, in its entry."""
+    life = History(policy(slo(severity="critical")))
+    life.slots(Measurement(value=0.65, samples=7))
+
+    check, (entry,) = life.check(), life.told
+    for said in (check, entry):
+        assert (said.reason, said.message) == ("PastRedLine", "0.65 is below the red line 0.7")
+        assert (said.value, said.gap, said.samples) == (0.65, 0.05, 7)
+    assert (check.verdict, check.last_evaluated, check.since) == ("Violated", life.now, life.now)
+    assert (entry.severity, entry.generation, entry.decided_at) == ("critical", 1, life.now)
+
+
+def test_the_first_run_under_a_new_spec_starts_its_verdict_anew() -> None:
+    """NoData for want of a run is another NoData."""
+    life = History()
+    life.slots("nodata")
+    life.turn(policy(slo(failureThreshold=2)))
+    life.slots("nodata")
+
+    assert life.check().since == life.now
+
+
 def test_since_moves_with_the_verdict_only() -> None:
     """It is when the verdict became what it is."""
     life = History()

@@ -6,13 +6,14 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.builders import VALUES, History, blast, policy, slo, spec
+from tests.support.builders import UID, VALUES, History, blast, policy, slo, spec
 
 from governor.api.policy import PolicySpec
-from governor.api.status import PolicyStatus
+from governor.api.status import FindingRef, PolicyStatus, Target
 from governor.domain.entries import LIST_BYTES
-from governor.domain.log import size
-from governor.domain.plans import Feedback, validity
+from governor.domain.identity import finding_id
+from governor.domain.log import Delivered, size
+from governor.domain.plans import Feedback, decide_not_understood, validity
 from governor.domain.policies import resolve
 from governor.domain.staleness import expire, expired
 from governor.domain.writes import OLDEST_RIDER, causes_write, rider_due, rider_period
@@ -42,6 +43,32 @@ def test_run_now_is_echoed_once_answered() -> None:
     assert life.status.last_handled_run_now == "now-1"
     life.slots("ok")
     assert life.status.last_handled_run_now == "now-1"
+
+
+def test_what_the_sink_says_is_heard_whatever_the_policy_says() -> None:
+    """Suspended or not understood: what was delivered leaves the log, what was adopted is renamed.
+
+    What was decided before is still told, by the id that the sink knows.
+    """
+    life = History()
+    life.slots("violated", "ok", "violated")
+    first, end, second = life.status.pending
+    earlier = life.now - timedelta(days=1)
+    theirs = FindingRef(
+        id=finding_id(UID, second.event_type, second.check, earlier),
+        event_type=second.event_type,
+        opened_at=earlier,
+    )
+    delivered = frozenset(Delivered(entry=e.id, target=t) for e in (first, end) for t in e.targets)
+    feedback = Feedback(delivered=delivered, adopted={second.finding: theirs})
+    misread = decide_not_understood(life.status, 2, "no", feedback, life.now)
+    life.turn(policy(suspend=True))
+    suspended = life.decide(feedback)
+
+    for status in (misread, suspended):
+        (left,) = status.pending
+        assert (left.finding, left.targets) == (theirs.id, (Target.EVENT,))
+        assert status.checks[0].finding == theirs
 
 
 @pytest.mark.parametrize(
