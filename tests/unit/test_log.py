@@ -1,5 +1,6 @@
 """The log in the status: cleared, renamed, kept in bounds."""
 
+import json
 from datetime import timedelta
 from uuid import uuid4
 
@@ -79,9 +80,38 @@ def test_an_adopted_finding_goes_by_the_sinks_id() -> None:
         (Transition.RESOLVE, (Target.SINK, Target.EVENT)),
     ]
     assert all(e.finding == theirs.id and derives(life.uid, e) for e in renamed)
+    assert [e.decided_at for e in renamed] == [opening.decided_at, closing.decided_at]
     only_sink = opening.model_copy(update={"targets": (Target.SINK,)})
     assert log.adopt((only_sink,), {opening.finding: theirs}) == ()
     assert log.adopt((opening,), {uuid4(): theirs}) == (opening,)
+
+
+def test_an_adopted_finding_never_ends_before_it_opened() -> None:
+    """The sink's may be younger than what was decided of ours."""
+    life = History()
+    life.slots("violated", "ok")
+    opening, closing = life.status.pending
+    later = life.now + timedelta(seconds=1)
+    theirs = FindingRef(
+        id=finding_id(life.uid, opening.event_type, opening.check, later),
+        event_type=opening.event_type,
+        opened_at=later,
+    )
+
+    renamed = log.adopt((opening, closing), {opening.finding: theirs})
+
+    assert {(e.opened_at, e.decided_at) for e in renamed} == {(later, later)}
+
+
+def test_an_entry_is_as_large_as_its_json() -> None:
+    """In the API's own names, and without what has its default."""
+    life = History()
+    life.slots("violated")
+    (entry,) = life.status.pending
+    sent = entry.model_dump(mode="json", by_alias=True, exclude_none=True)
+    del sent["lists"], sent["folded"]  # an SLO has no lists, and nothing was folded
+
+    assert log.size(entry) == len(json.dumps(sent, separators=(",", ":")))
 
 
 def test_entries_of_one_line_keep_their_order() -> None:
@@ -154,6 +184,20 @@ def test_findings_without_a_value_fold_too() -> None:
     (fold,) = log.bound(of_policy, size(of_policy) - 1)
 
     assert (fold.folded, fold.value) == (1, None)
+
+
+def test_an_end_without_a_value_is_not_the_worst() -> None:
+    """A check that was removed ended unmeasured; what opened its finding was worse."""
+    life = History(policy(slo("a"), slo("b")))
+    life.decide(a=Measurement(value=0.5), b="ok")
+    life.turn(policy(slo("b")))
+    life.slots("ok", check="b")
+    life.turn(policy(slo("a"), slo("b")))
+    life.slots(Measurement(value=0.6), "ok", check="a")
+
+    folded = log.bound(life.status.pending, size(life.status.pending) - 1)
+
+    assert (folded[0].folded, folded[0].value, folded[0].gap) == (1, 0.5, 0.2)
 
 
 def test_an_episode_that_the_sink_has_begun_is_not_folded_away() -> None:

@@ -64,6 +64,10 @@ def test_a_row_whose_check_is_gone_is_resolved(gone: Known) -> None:
 
     (closing,) = life.told
     assert (closing.finding, closing.resolved_reason) == (gone.finding.id, "CheckRemoved")
+    assert (closing.check, closing.severity, closing.reason) == (
+        gone.check, "warning", "CheckRemoved",
+    )  # fmt: skip
+    assert closing.message == "the check is no longer in the policy"
 
 
 def test_a_row_of_foreign_making_is_left_alone() -> None:
@@ -76,6 +80,40 @@ def test_a_row_of_foreign_making_is_left_alone() -> None:
 
     assert life.told == []
     assert life.check().finding is None
+
+
+def test_a_foreign_row_hides_none_of_ours() -> None:
+    """The rows after it are taken over."""
+    life = History()
+    foreign = row().finding.model_copy(update={"opened_at": NOON})
+    rows = (Known(check="autonomy-rate", finding=foreign), row())
+    life.decide(Feedback(open_rows=rows), autonomy_rate="violated")
+
+    assert life.check().finding == row().finding
+
+
+def test_a_row_that_was_resolved_as_blind_is_left_alone() -> None:
+    """Its resolution may still be on its way."""
+    life = History(policy(slo(), slo("b"), selfFailure={"blindAfter": 1}))
+    life.decide(autonomy_rate="nodata", b="ok")
+    life.tick()
+    life.decide(autonomy_rate="ok", b="ok")
+    ended = life.check().last_blind
+    ref = FindingRef(id=ended.id, event_type=ended.event_type, opened_at=ended.opened_at)
+    life.status = life.status.model_copy(update={"pending": ()})
+    life.decide(Feedback(open_rows=(Known(check="autonomy-rate", finding=ref),)))
+
+    assert life.check().blind is None
+    assert life.status.pending == ()
+
+
+def test_rows_are_taken_over_before_anything_was_measured() -> None:
+    """A new check has no status yet: the row makes it one."""
+    life = History()
+    life.decide(Feedback(open_rows=(row(), row("governance_check_blind"))))
+
+    assert life.check().finding == row().finding
+    assert life.check().blind == row("governance_check_blind").finding
 
 
 def test_rows_that_the_status_or_its_log_knows_are_left_to_them() -> None:
@@ -138,6 +176,17 @@ def test_adoption_renames_every_place() -> None:
     assert adopt(life.status, {check.blind.id: theirs}).checks[0].blind == theirs
     assert adopt(life.status, {}) is life.status
     assert place.finding is None
+
+
+def test_adoption_renames_the_findings_of_the_policy() -> None:
+    """And leaves those alone that the sink knows as we do."""
+    life = History(policy(selfFailure={"erroredChecks": 1}))
+    life.slots("error")
+    (place,) = life.status.findings
+    theirs = row("governance_self_failure", "").finding
+
+    assert adopt(life.status, {place.finding.id: theirs}).findings[0].finding == theirs
+    assert adopt(life.status, {theirs.id: theirs}).findings == (place,)
 
 
 def test_a_status_can_be_said_again() -> None:
