@@ -10,9 +10,10 @@ import pytest
 
 from governor.adapters.kubernetes.connection import Connection
 from governor.adapters.kubernetes.credentials import load
-from governor.adapters.kubernetes.events import KubernetesEventRecorder, cut
+from governor.adapters.kubernetes.events import KubernetesEventRecorder
 from governor.adapters.memory.events import InMemoryEventRecorder
 from governor.app.ports import EventRecord, EventRecorder, ObjectKey
+from governor.domain.telling import cut
 from governor.errors import RejectedError
 
 

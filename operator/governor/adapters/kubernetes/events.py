@@ -5,10 +5,10 @@ from datetime import UTC
 from governor.adapters.kubernetes.connection import Connection, RefusedError
 from governor.api import API_VERSION, GROUP
 from governor.app.ports import EventRecord, Json
+from governor.domain.telling import NOTE_BYTES, cut
 from governor.errors import DeliveryError, RejectedError, UnavailableError
 
 _CONTROLLER = f"{GROUP}/governor"
-_NOTE_BYTES = 1024
 _WORD_CHARACTERS = 128
 
 _FORBIDDEN = 403
@@ -64,18 +64,9 @@ class KubernetesEventRecorder:
             "type": event.type,
             "action": event.action[:_WORD_CHARACTERS],
             "reason": event.reason[:_WORD_CHARACTERS],
-            "note": cut(event.note, _NOTE_BYTES),
+            "note": cut(event.note, NOTE_BYTES),
             "regarding": reference,
         }
-
-
-def cut(text: str, size: int) -> str:
-    """At most so many bytes of UTF-8, never half a character; an ellipsis shows the cut."""
-    raw = text.encode()
-    if len(raw) <= size:
-        return text
-    ellipsis = "…"
-    return raw[: size - len(ellipsis.encode())].decode(errors="ignore") + ellipsis
 
 
 def _namespace(event: EventRecord) -> str:
