@@ -8,6 +8,7 @@ from tests.support.builders import VALUES, blast, slo
 from tests.support.world import World
 
 from governor.api import RUN_NOW
+from governor.api.status import Target
 from governor.app.ports import Episode, ObjectKey, OpenFinding
 from governor.errors import ConflictError, StoreError
 
@@ -510,3 +511,33 @@ async def test_every_kind_of_outcome_keeps_its_word() -> None:
         async with World() as world:
             world.say(autonomy_rate=word)
             await world.settled(world.apply(), verdict)
+
+
+async def test_stopping_tells_what_can_be_told(world: World) -> None:
+    """The sink is back, but its lane still waits: the end does not wait for it."""
+    world.say(autonomy_rate="violated")
+    world.sink.down = "stopped"
+    key = world.apply()
+    await world.settled(key, "Violated", told=False)
+    await world.until(lambda: ("sink", "retried") in world.telemetry.deliveries)
+    world.sink.down = None
+
+    await world.scheduler.stop(grace_seconds=5)
+
+    assert world.rows() == [("autonomy-rate", SLO, False)]
+    assert (await world.status(key)).pending == ()
+
+
+async def test_stopping_does_not_wait_for_a_sink_that_is_down(world: World) -> None:
+    """What can't be told stays in the log, for the next process."""
+    world.say(autonomy_rate="violated")
+    world.sink.down = "stopped"
+    key = world.apply()
+    await world.settled(key, "Violated", told=False)
+
+    async with asyncio.timeout(2):
+        await world.scheduler.stop(grace_seconds=60)
+
+    assert world.rows() == []
+    [entry] = (await world.status(key)).pending
+    assert entry.targets == (Target.SINK,)

@@ -57,8 +57,13 @@ class Courier:
             spec_at=self._specs.get,
         )
 
+    def finish(self) -> None:
+        """What can still be told is told, and `run` ends."""
+        self._events.finish()
+        self._sink.finish()
+
     async def run(self) -> None:
-        """Delivers until cancelled."""
+        """Delivers until finished or cancelled."""
         async with asyncio.TaskGroup() as lanes:
             lanes.create_task(self._events.run())
             lanes.create_task(self._sink.run())

@@ -84,6 +84,7 @@ class Lane(ABC):
         self._on_learned = office.on_learned
         self._owed: tuple[Entry, ...] = ()
         self._wake = asyncio.Event()
+        self._finishing = False
 
     @abstractmethod
     async def tell(self, entry: Entry) -> Adoption | None:
@@ -112,13 +113,22 @@ class Lane(ABC):
         """Whether something is yet to be told."""
         return any(not self._done(entry) for entry in self.owed)
 
+    def finish(self) -> None:
+        """One more pass over what is owed, whatever comes of it, and `run` ends."""
+        self._finishing = True
+        self._wake.set()
+
     async def run(self) -> None:
-        """Delivers until cancelled."""
+        """Delivers until finished or cancelled."""
         backoff = FIRST_BACKOFF
         while True:
             await self._wake.wait()
             self._wake.clear()
-            if await self._pass():
+            last = self._finishing
+            well = await self._pass()
+            if last:
+                return
+            if well:
                 backoff = FIRST_BACKOFF
                 continue
             try:

@@ -97,7 +97,7 @@ class PolicyRunner:
         self._wake.set()
 
     def stop(self) -> None:
-        """Ends after the turn that is under way."""
+        """Starts nothing more; `run` ends soon."""
         self._stopping = True
         self._measuring.discard()
         self._wake.set()
@@ -129,12 +129,16 @@ class PolicyRunner:
             self._courier.restate(restate(decision, self.policy, self._base.written))
 
     async def run(self) -> None:
-        """Works until cancelled; a turn that fails is reported and tried again later."""
+        """Works until cancelled, or stopped: then it has told what could be told."""
         courier = asyncio.create_task(self._courier.run(), name=f"courier of {self._key.name}")
         try:
             while not self._stopping:
                 await self._wake.wait()
                 self._wake.clear()
+                await self._turn_safely()
+            self._courier.finish()
+            await asyncio.wait({courier})
+            if self._courier.news.delivered:
                 await self._turn_safely()
         finally:
             self._measuring.discard()
