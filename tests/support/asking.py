@@ -40,5 +40,6 @@ def health(operator: OperatorProcess, path: str) -> tuple[int, dict[str, Any]]:
 
 
 def said(operator: OperatorProcess) -> list[dict[str, Any]]:
-    """Its log, line by line, from its first start on."""
-    return [json.loads(line) for line in operator.log.read_text().splitlines()]
+    """Its log, from its first start on; a line that is still being written is left out."""
+    whole = operator.log.read_text().rpartition("\n")[0]
+    return [json.loads(line) for line in whole.splitlines()]
