@@ -7,7 +7,9 @@ from tests.support.builders import History, blast, policy, slo, spec
 
 from governor.api.policy import PolicySpec
 from governor.api.status import Entry
+from governor.domain import texts
 from governor.domain.details import details
+from governor.probes.trust_drift import TrustDrift
 from governor.values.outcomes import Absence, Fault, Measurement, Outcome
 from governor.values.reasons import Reason
 
@@ -17,6 +19,17 @@ PARTS = ("items", "next_action", "hint")
 
 def check_of(kind: str, name: str, **more: Any) -> dict[str, Any]:
     return {"name": name, "interval": "60s", kind: {**SOURCE, **more}}
+
+
+def owned(by: texts.Ownership) -> dict[str, Any]:
+    """An ownership as `details` spells it."""
+    return {
+        "lead_agent": by.lead_agent,
+        "lead_reason": by.lead_reason,
+        "support_agents": list(by.support_agents),
+        "human_owner": by.human_owner,
+        "human_reason": by.human_reason,
+    }
 
 
 def opening(check: dict[str, Any], outcome: Outcome) -> tuple[Entry, PolicySpec]:
@@ -47,8 +60,7 @@ def test_trust_drift() -> None:
 
     said = details(entry, its_spec)
 
-    items = said["remediation"]["items"]
-    assert len(items) > 1
+    items = list(TrustDrift.GUIDANCE.items)
     assert said == {
         "status": "warning",
         "impact": {
@@ -62,14 +74,14 @@ def test_trust_drift() -> None:
         "remediation": {
             "items": items,
             "next_action": "review_low_trust_playbooks",
-            "hint": said["remediation"]["hint"],
+            "hint": TrustDrift.GUIDANCE.hint,
             "auto_deprecated_count": 0,
             "auto_deprecated_ids": [],
             "would_deprecate_count": 2,
             "would_deprecate_ids": ["pb-1", "pb-2"],
         },
         "actionable": {"items": items, "sample_playbook_ids": ["pb-3"]},
-        "ownership": said["ownership"],
+        "ownership": owned(texts.OWNERSHIP["trust_drift"]),
         "unjudged": 1,
         "generation": 1,
         "message": "0.4286 is above the red line 0",
@@ -189,6 +201,7 @@ def test_promql() -> None:
     assert said["objective"] == {"direction": "Above", "red_line": 0.7, "target": 0.8}
     assert said["remediation"]["next_action"] == "trigger_flywheel_safeguard"
     assert said["message"] == "0.62 is below the red line 0.7"
+    assert said["ownership"] == owned(texts.SLO_OWNERSHIP)
 
 
 def test_sql() -> None:
@@ -212,6 +225,10 @@ def test_texts_of_the_check_override_one_by_one() -> None:
         guidance={"remediation": ["Pause risky auto-fix tasks"], "nextAction": "page_us"},
         ownership={"leadAgent": "Atlas", "supportAgents": ["Iris"], "humanOwner": "Team blue"},
     )
+    reasons = slo(
+        guidance={"hint": "See the board."},
+        ownership={"leadReason": "it knows", "humanReason": "they answer"},
+    )
     entry, its_spec = opening(check, Measurement(value=0.1))
 
     said = details(entry, its_spec)
@@ -229,6 +246,12 @@ def test_texts_of_the_check_override_one_by_one() -> None:
         "support_agents": ["Iris"],
         "human_owner": "Team blue",
         "human_reason": None,
+    }
+    explained = details(entry, PolicySpec.model_validate(spec(reasons)))
+    assert explained["remediation"] == defaults["remediation"] | {"hint": "See the board."}
+    assert explained["ownership"] == defaults["ownership"] | {
+        "lead_reason": "it knows",
+        "human_reason": "they answer",
     }
 
 
@@ -313,7 +336,7 @@ def test_self_failure() -> None:
     assert said["objective"] is None
     assert said["remediation"]["next_action"] == "investigate_governance_pipeline_health"
     assert said["texts"] == "generation"
-    assert said["ownership"]["human_owner"]
+    assert said["ownership"] == owned(texts.OWNERSHIP["governance_self_failure"])
 
 
 def test_data_gap() -> None:
@@ -355,7 +378,7 @@ def test_unknown_event_type_is_told_all_the_same() -> None:
 
     assert said["status"] == "warning"
     assert said["remediation"]["next_action"] == "review_finding"
-    assert said["ownership"]["human_owner"]
+    assert said["ownership"] == owned(texts.OWNERSHIP["governance_self_failure"])
     assert said["texts"] == "defaults"
 
 

@@ -1,11 +1,12 @@
 """The life of findings, as a policy's history of decisions tells it."""
 
-from datetime import timedelta
+import time
+from datetime import timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.builders import VALUES, History, blast, policy, slo
+from tests.support.builders import NOON, UID, VALUES, History, blast, policy, slo
 
 from governor.api.status import CheckStatus, Target, Transition
 from governor.domain.identity import derives, finding_id, transition_id
@@ -26,7 +27,10 @@ def test_a_violation_opens_a_finding_and_recovery_resolves_it() -> None:
     assert opening.message == "0.5 is below the red line 0.7"
     assert opening.objective.red_line == 0.7
     assert opening.targets == (Target.SINK, Target.EVENT)
-    assert '"name":"autonomy_rate"' in opening.impact
+    assert opening.impact == (
+        '{"direction":"Above","gap":0.2,"name":"autonomy_rate","target":0.8,"threshold":0.7,'
+        '"value":0.5}'
+    )
     assert opening.resolved_reason is None
     assert closing.resolved_reason == "Recovered"
     assert closing.finding == opening.finding
@@ -367,6 +371,25 @@ def test_ids_follow_from_what_they_name() -> None:
 
     assert entry.finding == finding_id(life.uid, SLO, "autonomy-rate", entry.opened_at)
     assert entry.id == transition_id(entry.finding, Transition.OPEN)
+    assert str(entry.finding) == "8156d545-811b-5b4d-87ec-17aa39d843fa"
+    assert str(entry.id) == "8a8c6b71-c222-51e5-a8bc-9e4621f6d55f"
+
+    blind = History()
+    blind.slots("error")
+    assert str(blind.told[0].id) == "dd6cd317-84f7-5267-9e6e-806ebd340da2"
+
+
+def test_ids_do_not_depend_on_the_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither on that of a time nor on that of the machine."""
+    at = NOON.astimezone(timezone(timedelta(hours=8)))
+    here = finding_id(UID, SLO, "autonomy-rate", NOON)
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "Asia/Taipei")
+        time.tzset()
+        there = finding_id(UID, SLO, "autonomy-rate", at)
+    time.tzset()
+
+    assert there == here
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from governor.domain.writes import OLDEST_RIDER, causes_write, rider_due, rider_
 from governor.errors import SpecError
 from governor.values.objectives import Direction
 from governor.values.outcomes import Measurement
+from governor.values.reasons import Reason, Verdict
 
 
 def test_a_status_tells_when_it_was_evaluated_and_how_long_it_holds() -> None:
@@ -119,6 +120,64 @@ def test_generation_run_now_and_log_cause_writes() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("change", "writes"),
+    [
+        ({"digest": "x"}, True),
+        ({"verdict": Verdict.WARNING}, True),
+        ({"reason": Reason.MET}, True),
+        ({"violations": 9}, True),
+        ({"successes": 9}, True),
+        ({"blind_runs": 9}, True),
+        ({"finding": None}, True),
+        ({"last_finding": None}, True),
+        ({"blind": None}, True),
+        ({"last_blind": None}, True),
+        ({"blind_since": None}, True),
+        ({"message": "x"}, False),
+        ({"value": 9.0}, False),
+        ({"gap": 9.0}, False),
+        ({"samples": 9}, False),
+        ({"since": None}, False),
+        ({"last_evaluated": None}, False),
+    ],
+    ids=str,
+)
+def test_what_of_a_check_causes_a_write(change: dict[str, object], writes: bool) -> None:
+    """What a crash must not lose, and what people watch for; numbers can wait."""
+    life = History(policy(slo(), slo("other"), selfFailure={"blindAfter": 1}))
+    for outcome in ("violated", "nodata", "ok", "violated", "nodata"):
+        life.tick()
+        life.decide(autonomy_rate=outcome, other="ok")
+    before = life.status
+    check = before.checks[0]
+    assert check.model_copy(update=change) != check or not writes
+    changed = (check.model_copy(update=change), before.checks[1])
+
+    assert causes_write(before, before.model_copy(update={"checks": changed})) is writes
+
+
+def test_what_of_a_policy_causes_a_write() -> None:
+    """Its verdict, the word on its SLOs, its conditions, its findings, a served target."""
+    life = History(policy(selfFailure={"erroredChecks": 1}))
+    life.slots("error")
+    before = life.status
+    assert before.slo is not None
+    condition, entry = before.conditions[0], before.pending[-1]
+    for change in (
+        {"verdict": "Ok"},
+        {"slo": before.slo.model_copy(update={"status": "ok"})},
+        {"slo": None},
+        {"conditions": (condition.model_copy(update={"status": "True"}), *before.conditions[1:])},
+        {"conditions": (condition.model_copy(update={"reason": "X"}), *before.conditions[1:])},
+        {"findings": ()},
+        {"pending": (*before.pending[:-1], entry.model_copy(update={"targets": ()}))},
+    ):
+        assert causes_write(before, before.model_copy(update=change))
+    told = (condition.model_copy(update={"message": "x"}), *before.conditions[1:])
+    assert not causes_write(before, before.model_copy(update={"conditions": told}))
+
+
 @given(st.uuids().map(str))
 def test_riders_are_written_within_five_minutes(uid: str) -> None:
     """Jittered by policy, so that a herd does not write together."""
@@ -164,6 +223,13 @@ def test_a_digest_follows_the_checks_own_spec() -> None:
     assert one != policy(slo(interval="5m")).checks[0].digest
 
 
+def test_digests_and_jitter_outlive_a_version() -> None:
+    """These very ones: another digest would zero every count once more."""
+    assert policy().checks[0].digest == "678eada777b931d3"
+    assert policy(blast()).checks[0].digest == "6fe0767dea32b014"
+    assert rider_period(UID) == timedelta(minutes=4, seconds=56)
+
+
 def test_a_spec_without_probe_or_objective_names_the_remedy() -> None:
     """What the API server's rules refuse is refused here too, for files."""
     bare = spec(slo())
@@ -172,7 +238,10 @@ def test_a_spec_without_probe_or_objective_names_the_remedy() -> None:
             c.model_copy(update={"objective": None}) for c in PolicySpec.model_validate(bare).checks
         )
     )
-    with pytest.raises(SpecError, match=r"'autonomy-rate'.*objective\.direction"):
+    with pytest.raises(
+        SpecError,
+        match=r"^check 'autonomy-rate': set objective\.direction and objective\.redLine$",
+    ):
         resolve(without)
     nothing = PolicySpec.model_construct(
         checks=tuple(
@@ -197,6 +266,32 @@ def test_lists_are_cut_with_a_count() -> None:
 
     assert len(entry.lists.encode()) < LIST_BYTES + 100
     assert len(lists["errors"]) + lists["errors_omitted"] == 32
+
+
+@pytest.mark.parametrize(("length", "kept"), [(1020, 3), (1021, 3), (1022, 2)])
+def test_lists_take_exactly_the_room_that_there_is(length: int, kept: int) -> None:
+    """Two quotes and a comma each; one list after the other."""
+    life = History(policy(blast()))
+    lists = {"a": ("x" * length,) * 3, "b": ("y" * 10,)}
+    facts = {"failed_count": 9, "total_executions": 10}
+    life.decide(blast=Measurement(value=0.9, samples=10, facts=facts, lists=lists))
+    told = json.loads(life.told[0].lists)
+
+    assert len(told["a"]) == kept
+    assert told.get("a_omitted") == (1 if kept == 2 else None)
+    assert (told["b"], told["b_omitted"]) == ([], 1)
+
+
+def test_lists_are_told_in_their_own_letters() -> None:
+    """Unescaped, in one order: the same words have the same bytes."""
+    life = History(policy(blast()))
+    facts = {"failed_count": 9, "total_executions": 10}
+    outcome = Measurement(
+        value=0.9, samples=10, facts=facts, lists={"b": ("知識", "déjà"), "a": ("x",)}
+    )
+    life.decide(blast=outcome)
+
+    assert life.told[0].lists == '{"a":["x"],"b":["知識","déjà"]}'
 
 
 def test_an_entry_without_lists_stays_small() -> None:

@@ -33,6 +33,14 @@ def test_a_server_that_answers_is_ready() -> None:
     assert (READY.server_version, READY.last_probed) == ("3.16.0", NOON)
     assert (READY.observed_generation, condition.observed_generation) == (1, 1)
     assert condition.last_transition_time == NOON
+    assert condition.message == "the server answers, version 3.16.0"
+
+
+def test_a_probing_is_told_in_whole_seconds() -> None:
+    """As the API server keeps it."""
+    now = NOON + timedelta(microseconds=999_999)
+
+    assert probed(SourceStatus(), "3.16.0", generation=1, now=now).last_probed == NOON
 
 
 def test_a_server_that_does_not_answer_is_not_ready() -> None:
@@ -80,3 +88,5 @@ def test_the_first_probing_is_worth_a_write() -> None:
     """An empty status says nothing yet."""
     assert worth_writing(SourceStatus(), READY)
     assert not worth_writing(SourceStatus(), SourceStatus())
+    assert worth_writing(SourceStatus(), SourceStatus(last_probed=NOON))
+    assert worth_writing(READY, SourceStatus())

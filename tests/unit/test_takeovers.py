@@ -1,5 +1,6 @@
 """Statuses and the sink agree again: wiped statuses, restored databases."""
 
+import math
 from datetime import timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from governor.domain.identity import finding_id
 from governor.domain.plans import Feedback
 from governor.domain.restating import restate
 from governor.domain.takeovers import Known, adopt
+from governor.values.outcomes import Measurement
 
 SLO = "slo_autonomy_rate_violation"
 EARLIER = NOON - timedelta(days=1)
@@ -212,6 +214,38 @@ def test_a_status_can_be_said_again() -> None:
     assert all(Target.SINK in e.targets for e in said)
     assert said[0].decided_at == life.told[1].decided_at
     assert said[2].severity == "critical"
+    for entry in said[:2]:
+        assert (entry.check, entry.severity, entry.reason) == (
+            "autonomy-rate", "warning", "PastRedLine",
+        )  # fmt: skip
+        assert (entry.message, entry.value, entry.gap) == (
+            "0.5 is below the red line 0.7", 0.5, 0.2,
+        )  # fmt: skip
+        assert (entry.generation, entry.objective.red_line) == (1, 0.7)
+    assert said[0].resolved_reason == "Recovered"
+    assert (said[2].check, said[2].reason) == ("", "Restated")
+    assert said[2].message == "said again from the status"
+
+
+def test_a_blind_check_is_said_again_with_its_samples() -> None:
+    """The places of a blind check are its own; a data gap is a warning."""
+    life = History(policy(slo(), slo("b"), selfFailure={"blindAfter": 1}))
+    life.decide(autonomy_rate=Measurement(value=math.nan, samples=7), b="ok")
+    life.tick()
+    life.decide(autonomy_rate="ok", b="ok")
+    life.tick()
+    life.decide(autonomy_rate=Measurement(value=math.nan, samples=7), b="ok")
+    life.tick()
+    life.decide(autonomy_rate=Measurement(value=math.nan, samples=7), b="nodata")
+    quiet = life.status.model_copy(update={"pending": ()})
+
+    said = restate(Decision(policy_uid=UID, generation=1, at=life.now), life.policy, quiet)
+
+    assert [(e.check, e.event_type, e.transition, e.samples, e.severity) for e in said] == [
+        ("autonomy-rate", "governance_check_blind", "resolve", 7, "warning"),
+        ("autonomy-rate", "governance_check_blind", "open", 7, "warning"),
+        ("", "governance_slo_data_gap", "open", None, "warning"),
+    ]
 
 
 def test_a_status_says_findings_of_unknown_checks_again_too() -> None:
