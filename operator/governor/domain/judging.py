@@ -104,7 +104,7 @@ def describe(objective: Objective, value: float) -> str:
 def number(value: float) -> str:
     """A number for people: at most 4 decimals, or 4 significant digits where it is small."""
     rounded = round(value, 4)
-    if (rounded == 0 and value != 0) or abs(value) > _LONGEST_PLAIN:
+    if rounded == 0 or abs(value) > _LONGEST_PLAIN:
         return f"{value:.4g}"
     return f"{rounded:.4f}".rstrip("0").rstrip(".")
 
