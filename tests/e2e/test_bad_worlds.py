@@ -1,26 +1,17 @@
 """Whatever is wrong with a server, the policy's status says so, and the other checks go on."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from tests.support.aside import Aside
-from tests.support.bad_worlds import (
-    BUILT_IN,
-    CUSTOM,
-    PROMETHEUS,
-    READY,
-    RELATIONS,
-    SCHEMA,
-    VERSION,
-    Said,
-    error,
-    no_data,
-)
+from tests.support.bad_prometheus import PROMETHEUS, VERSION
+from tests.support.bad_queries import BUILT_IN, CUSTOM, LINE, OTHERS, RELATIONS, SCHEMA
 from tests.support.cluster import Cluster, eventually
 from tests.support.dial import Dial
 from tests.support.http_world import http_world
 from tests.support.manifests import policy, prometheus_source, promql
+from tests.support.said import READY, error
 from tests.support.sources import deleted, postgres_source, readiness, said
 
 from governor_local.operator_process import OperatorProcess
@@ -73,50 +64,6 @@ def test_bad_prometheus(cluster: Cluster, namespace: str, aside: Aside) -> None:
         assert header.split() == ["NAME", "READY", "REASON", "VERSION", "PROBED", "AGE"]
         assert nan.split()[:4] == ["nan", "True", READY, VERSION]
         assert html.split()[:3] == ["html", "False", "MalformedAnswer"]
-
-
-LINE = {"direction": "Above", "redLine": 0.5}
-OTHERS: Mapping[str, tuple[dict[str, Any], Said]] = {
-    "nothing": (
-        {"knowledgeDegradation": {"sourceRef": {"name": "empty"}}},
-        no_data("EmptyPopulation", "there are no knowledge entries to judge"),
-    ),
-    "withheld": (
-        {"sql": {"sourceRef": {"name": "bad-tables"}, "query": "select 1"}, "objective": LINE},
-        error(
-            "SourceForbidden",
-            "GovernanceSource bad-tables does not allow CustomSql: an administrator can add it to "
-            "its access",
-        ),
-    ),
-    "built-in-withheld": (
-        {"trustDrift": {"sourceRef": {"name": "custom"}}},
-        error(
-            "SourceForbidden",
-            "GovernanceSource custom does not allow BuiltinChecks: an administrator can add it to "
-            "its access",
-        ),
-    ),
-    "nowhere": (
-        {"trustDrift": {"sourceRef": {"name": "nowhere"}}},
-        error(
-            "SourceNotFound",
-            "there is no GovernanceSource nowhere: create it, or name another in sourceRef",
-        ),
-    ),
-    "other-kind": (
-        {"trustDrift": {"sourceRef": {"name": "prometheus"}}},
-        error(
-            "SourceNotFound",
-            "GovernanceSource prometheus is a prometheus source: this check needs a postgres "
-            "source in sourceRef",
-        ),
-    ),
-    "fine": (
-        {"trustDrift": {"sourceRef": {"name": "platform"}}},
-        ("Ok", "Met", "0 is not above the red line 0"),
-    ),
-}
 
 
 def built_in(name: str) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from tests.support.bad_worlds import Said
 from tests.support.cluster import Cluster, eventually
+from tests.support.said import Said
 
 from governor.api import API_VERSION
 from governor_local.operator_process import NAMESPACE

@@ -1,29 +1,16 @@
-"""Servers that go wrong, each in one way, and what a policy's status must say of it."""
+"""A Prometheus that goes wrong, each in one way, and what status must say of it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from tests.support.http_world import Asked, Behaviour, answering, answering_json, stalling
+from tests.support.said import READY
 
-Said = tuple[str, str, str]
-"""Verdict, reason and message."""
-
-READY = "Reachable"
 VERSION = "3.99.0"
 SCALAR = {"resultType": "scalar", "result": [1, "0.9"]}
 HTML = "<!doctype html><title>Sign in</title>"
 NO_PROMETHEUS = "the answer is not the JSON of a Prometheus: does the url lead to one?"
-
-
-def error(reason: str, message: str) -> Said:
-    """The measuring failed."""
-    return "Error", reason, message
-
-
-def no_data(reason: str, message: str) -> Said:
-    """There was nothing to judge."""
-    return "NoData", reason, message
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -153,137 +140,3 @@ PROMETHEUS: Mapping[str, World] = {
         ready=READY,
     ),
 }
-
-SCHEMA = """
-drop schema if exists e2e_bad cascade;
-create schema e2e_bad;
-create table e2e_bad.no_column (status text);
-create table e2e_bad.wrong_type (verification_result text, collected_at timestamp);
-create table e2e_bad.empty (status text, updated_at timestamptz);
-grant usage on schema e2e_bad to governor_reader, governor_custom_sql;
-grant select on all tables in schema e2e_bad to governor_reader;
-create table e2e_bad.no_right (success boolean, created_at timestamptz);
-create function e2e_bad.full_disk() returns int language plpgsql as
-  $$ begin raise exception 'disk is full' using errcode = '53100'; end $$;
-"""
-"""Tables that are not what the built-in checks take them for, and a server's own error."""
-
-RELATIONS = {
-    "playbooks": "e2e_bad.missing",
-    "knowledge_entries": "e2e_bad.no_column",
-    "incident_evidence": "e2e_bad.wrong_type",
-    "auto_repair_executions": "e2e_bad.no_right",
-}
-NO_SUCH = "does not exist: create it, or"
-BUILT_IN: Mapping[str, tuple[str, Said]] = {
-    "missing-table": (
-        "trustDrift",
-        error(
-            "RelationNotFound",
-            f'relation "e2e_bad.missing" {NO_SUCH} map another in spec.postgres.relations',
-        ),
-    ),
-    "missing-column": (
-        "knowledgeDegradation",
-        error(
-            "ColumnNotFound",
-            "column it.updated_at does not exist: add it, or map another in "
-            "spec.postgres.relations",
-        ),
-    ),
-    "wrong-type": (
-        "llmHallucination",
-        error(
-            "ColumnType",
-            "e2e_bad.wrong_type.collected_at is timestamp, not timestamptz: change its type, or "
-            "map a view that casts it in spec.postgres.relations",
-        ),
-    ),
-    "no-right": (
-        "executionBlastRadius",
-        error(
-            "PermissionDenied",
-            "permission denied for table no_right: grant it to the role of the Secret "
-            "platform-database, key dsn",
-        ),
-    ),
-}
-"""Probe, and what it says; all on one source, see `RELATIONS`."""
-
-CUSTOM: Mapping[str, tuple[str, Said]] = {
-    "no-table": (
-        "select count(*) from e2e_bad.nothing",
-        error(
-            "RelationNotFound",
-            f'relation "e2e_bad.nothing" {NO_SUCH} correct the query',
-        ),
-    ),
-    "several-rows": (
-        "select 1 union all select 2",
-        error(
-            "SeveralRows",
-            "the query gave more than one row: aggregate them, or add LIMIT 1",
-        ),
-    ),
-    "several-columns": (
-        "select 1 as value, 2 as other",
-        error(
-            "SeveralColumns",
-            "the query must give value, or value and samples, not 2 columns: value, other",
-        ),
-    ),
-    "text": (
-        "select 'many'",
-        error(
-            "NotANumber",
-            "the query's value is not a number: cast it, as with ::numeric",
-        ),
-    ),
-    "null": ("select null::numeric", no_data("NullValue", "the query gave NULL as its value")),
-    "no-row": ("select 1 where false", no_data("EmptyResult", "the query gave no row")),
-    "few-samples": (
-        "select 0.9 as value, 19 as samples",
-        no_data(
-            "TooFewSamples",
-            "19 of at least 20 samples",
-        ),
-    ),
-    "no-sql": (
-        "selec 1",
-        error(
-            "QueryInvalid",
-            'syntax error at or near "selec": correct the query',
-        ),
-    ),
-    "writing": (
-        "delete from public.playbooks returning 1",
-        error(
-            "QueryInvalid",
-            "the query must be one SELECT that gives a value",
-        ),
-    ),
-    "denied": (
-        "select count(*) from pg_authid",
-        error(
-            "PermissionDenied",
-            "permission denied for table pg_authid: grant it to the role of the Secret "
-            "platform-database, key custom-sql-dsn",
-        ),
-    ),
-    "full-disk": (
-        "select e2e_bad.full_disk()",
-        error(
-            "ServerError",
-            "disk is full: look at the server's log",
-        ),
-    ),
-    "slow": (
-        "select 1 from pg_sleep(20)",
-        error(
-            "Timeout",
-            "canceling statement due to statement timeout: raise spec.postgres.statementTimeout, "
-            "or add an index",
-        ),
-    ),
-}
-"""Query, and what its check says; all on one source with a timeout of 1 s."""
