@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from tests.support.bad_worlds import error
 from tests.support.cluster import Cluster
 from tests.support.manifests import policy, prometheus_source, promql
 from tests.support.recording_prometheus import recording_prometheus
+from tests.support.said import error
 from tests.support.sources import deleted, postgres_source, readiness, said, secret
 
 from governor_local.databases import make_login
