@@ -194,10 +194,48 @@ def test_an_end_without_a_value_is_not_the_worst() -> None:
     life.slots("ok", check="b")
     life.turn(policy(slo("a"), slo("b")))
     life.slots(Measurement(value=0.6), "ok", check="a")
+    opening, end, *later = life.status.pending
+    told_unmeasured = end.model_copy(update={"objective": opening.objective})
 
-    folded = log.bound(life.status.pending, size(life.status.pending) - 1)
+    for unmeasured in (end, told_unmeasured):
+        pending = (opening, unmeasured, *later)
+        (fold,) = log.bound(pending, size(pending) - 1)
+        assert (fold.folded, fold.value, fold.gap) == (1, 0.5, 0.2)
 
-    assert (folded[0].folded, folded[0].value, folded[0].gap) == (1, 0.5, 0.2)
+
+def test_a_row_that_stands_for_several_folds_into_another() -> None:
+    """Every episode is counted once."""
+    pending = flapping(3, "a").status.pending
+    folded = log.bound(pending[2:], size(pending[2:]) - 1)
+
+    (fold,) = log.bound((*pending[:2], *folded), size((*pending[:2], *folded)) - 1)
+
+    assert fold.folded == 2
+
+
+def test_what_lies_between_folded_episodes_stays() -> None:
+    """Another check's entries keep their places."""
+    life = History(policy(slo("noisy"), slo("quiet")))
+    for noisy, quiet in (("violated", "ok"), ("ok", "violated"), ("violated", "ok"), ("ok", "ok")):
+        life.tick()
+        life.decide(noisy=noisy, quiet=quiet)
+    pending = life.status.pending
+
+    fold, *others = log.bound(pending, size(pending) - 1)
+
+    assert (fold.check, fold.folded) == ("noisy", 1)
+    assert others == [e for e in pending if e.check == "quiet"]
+
+
+def test_the_opening_of_a_closed_episode_is_not_dropped() -> None:
+    """Nothing would bring it back: the hourly upsert knows open findings only."""
+    life = History(policy(slo("a"), slo("b")))
+    for a, b in (("violated", "ok"), ("ok", "violated")):
+        life.tick()
+        life.decide(a=a, b=b)
+    opening, end, still_open = life.status.pending
+
+    assert log.bound((opening, end, still_open), size((opening, end))) == (opening, end)
 
 
 def test_an_episode_that_the_sink_has_begun_is_not_folded_away() -> None:
