@@ -153,8 +153,13 @@ def test_a_changed_spec_zeroes_the_counts_and_keeps_the_finding() -> None:
     assert life.check().finding is None
 
 
-@pytest.mark.parametrize("story", [("error", "violated"), ("violated", "error")])
-def test_a_changed_spec_keeps_nothing_of_what_was_measured(story: tuple[str, str]) -> None:
+BAD = Measurement(value=0.5, samples=7)
+
+
+@pytest.mark.parametrize("story", [("error", BAD), (BAD, "error")], ids=["value", "blind"])
+def test_a_changed_spec_keeps_nothing_of_what_was_measured(
+    story: tuple[str | Measurement, ...],
+) -> None:
     """But the findings, and since when it is so."""
     life = History(policy(slo(failureThreshold=3)))
     life.slots(*story)
