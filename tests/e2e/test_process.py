@@ -28,8 +28,8 @@ pytestmark = [pytest.mark.e2e]
 
 OK, UNAVAILABLE = 200, 503
 PATIENCE = 60
-STOPS_WITHIN = 10.0
-"""Seconds; what is under way has 8 of them."""
+STOPS_WITHIN = 15.0
+"""Seconds. What is under way has 8, and closing a few; a test machine may be busy."""
 PLANTED = ("planted-hunter2", "planted-swordfish")
 """Passwords that nothing may repeat."""
 
@@ -171,11 +171,12 @@ def test_sigterm_lets_what_is_under_way_be_told(
     assert not cluster.status("last-words", namespace).get("pending")
 
 
-def test_sigterm_does_not_wait_for_a_sink_that_is_down(
-    stack: Stack, cluster: Cluster, namespace: str, operator: OperatorProcess
+@pytest.mark.parametrize("fault", ["stop", "pause"])
+def test_sigterm_does_not_wait_for_a_sink_that_is_away(
+    *, stack: Stack, cluster: Cluster, namespace: str, operator: OperatorProcess, fault: str
 ) -> None:
-    """It ends within its bound; what could not be told stands in the status."""
-    stack.sink.stop()
+    """Down or hanging: it ends within its bound; what is untold stands in the status."""
+    getattr(stack.sink, fault)()
     cluster.apply(policy("last-words", namespace, number(2, red_line=1), interval="1h"))
     eventually(lambda: cluster.status("last-words", namespace).get("pending"))
 
