@@ -109,6 +109,15 @@ def test_messages_name_what_a_condition_is_about(
     assert (life.condition("Stalled") and life.condition("Stalled").message) == stalled
 
 
+def test_a_policy_of_one_check_is_spoken_of_in_the_singular() -> None:
+    """Many have only one."""
+    life = History(policy(slo("a")))
+    life.decide(a="ok")
+
+    assert life.condition("Ready").message == "1 check evaluated"
+    assert life.condition("Compliant").message == "the only check is Ok"
+
+
 def test_a_policy_not_yet_evaluated_is_pending() -> None:
     """Both are Unknown as long as a check has not run."""
     life = History(policy(slo("a"), slo("b")))

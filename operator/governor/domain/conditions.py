@@ -95,7 +95,7 @@ def _ready(checks: Sequence[CheckStatus]) -> Told:
     waiting = _unevaluated(checks)
     if waiting:
         return "Unknown", "Pending", f"{len(waiting)} of {len(checks)} checks not yet evaluated"
-    return "True", "Evaluated", f"{len(checks)} checks evaluated"
+    return "True", "Evaluated", f"{_counted(len(checks))} evaluated"
 
 
 def _compliant(checks: Sequence[CheckStatus]) -> Told:
@@ -114,9 +114,17 @@ def _compliant(checks: Sequence[CheckStatus]) -> Told:
         case Verdict.WARNING:
             return "True", "Warning", _names(named)
         case Verdict.OK:
-            return "True", "Ok", f"all {len(checks)} checks are Ok"
+            return "True", "Ok", _all_ok(len(checks))
         case _:
             assert_never(worst)
+
+
+def _counted(count: int) -> str:
+    return "1 check" if count == 1 else f"{count} checks"
+
+
+def _all_ok(count: int) -> str:
+    return "the only check is Ok" if count == 1 else f"all {count} checks are Ok"
 
 
 def _unevaluated(checks: Sequence[CheckStatus]) -> list[CheckStatus]:
