@@ -168,7 +168,7 @@ async def test_a_missing_column_is_named(governed: Governed, made: PostgresInstr
     fault = fault_of(await made.measure(DRIFT, AT))
 
     assert fault.reason is Reason.COLUMN_NOT_FOUND
-    assert "trust_score" in fault.message
+    assert "column playbooks.trust_score does not exist" in fault.message
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ BUILT_IN: Mapping[str, tuple[str, Said]] = {
         "knowledgeDegradation",
         error(
             "ColumnNotFound",
-            "column it.updated_at does not exist: add it, or map another in "
+            "column no_column.updated_at does not exist: add it, or map another in "
             "spec.postgres.relations",
         ),
     ),

@@ -81,8 +81,9 @@ async def _require(
     Raises:
         FaultError: `ColumnType`, naming the first column of another type.
     """
-    wanted = ", ".join(f'it."{column}"' for column in columns)
-    described = await connection.prepare(f"SELECT {wanted} FROM {relation} AS it")  # noqa: S608 - quoted by relations.py
+    # Qualified by the relation: a complaint about a missing column then names its table.
+    wanted = ", ".join(f'{relation}."{column}"' for column in columns)
+    described = await connection.prepare(f"SELECT {wanted} FROM {relation}")  # noqa: S608 - quoted by relations.py
     for attribute in described.get_attributes():
         allowed = columns[attribute.name]
         if attribute.type.name not in allowed:
