@@ -1,6 +1,7 @@
 """The only place that builds adapters and joins them to the application."""
 
 import asyncio
+import contextlib
 import logging
 import platform
 import signal
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from governor import __version__
 from governor.adapters.clock import SystemClock
@@ -94,7 +96,7 @@ async def run(settings: Settings) -> None:
             tls_mode=settings.database_tls_mode,
             ca_file=settings.database_ca_file,
         )
-        stack.push_async_callback(engine.dispose)
+        stack.push_async_callback(_let_go, engine)
         identity = credentials.load(settings.kubeconfig)
         connection = await stack.enter_async_context(Connection(identity))
         await _serve(stack, settings, telemetry, liveness)
@@ -153,6 +155,13 @@ class _Operator:
         await asyncio.wait({asyncio.create_task(self.sources.close())}, timeout=CLOSING_SECONDS)
         for task in ended:
             task.result()
+
+
+async def _let_go(engine: AsyncEngine) -> None:
+    """Closes the sink's connections, unless its server keeps us waiting."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(CLOSING_SECONDS):
+            await engine.dispose()
 
 
 def _joined(
