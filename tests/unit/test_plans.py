@@ -320,7 +320,7 @@ def test_a_status_survives_the_api_server(story: list[str]) -> None:
 def test_an_expired_status_takes_its_verdicts_back() -> None:
     """Findings, counts and the log stay; what is shown is Unknown."""
     life = History()
-    life.slots("ok", "violated")
+    life.slots("ok", Measurement(value=0.5, samples=7))
     before = life.status
     assert before.valid_until is not None
     assert not expired(before, before.valid_until)
@@ -328,21 +328,25 @@ def test_an_expired_status_takes_its_verdicts_back() -> None:
     assert expired(before, late)
     assert not expired(PolicyStatus(), late)
 
-    life.status = expire(before, 1, late)
+    life.status = expire(before, 2, late)
 
     compliant = life.condition("Compliant")
     assert (compliant.status, compliant.reason) == ("Unknown", "Stale")
     assert compliant.message == "last evaluated 2026-11-22T12:02:00Z; evaluating again"
+    assert (compliant.observed_generation, compliant.last_transition_time) == (2, late)
     assert (life.status.verdict, life.status.valid_until, life.status.slo) == ("NoData", None, None)
     assert life.status.summary.no_data == 1
-    check, old = life.check(), before.checks[0]
-    assert (check.verdict, check.reason) == ("NoData", "NotYetEvaluated")
-    assert (check.value, check.gap, check.last_evaluated) == (None, None, None)
-    assert (check.finding, check.violations, check.counted_slot) == (
-        old.finding,
-        old.violations,
-        old.counted_slot,
+    assert life.check() == before.checks[0].model_copy(
+        update={
+            "verdict": Verdict.NO_DATA,
+            "reason": Reason.NOT_YET_EVALUATED,
+            "message": compliant.message,
+            "value": None,
+            "gap": None,
+            "samples": None,
+            "last_evaluated": None,
+        }
     )
     assert life.status.pending == before.pending
     never = expire(PolicyStatus(valid_until=life.now), 1, late)
-    assert "last evaluated never" in never.conditions[0].message
+    assert never.conditions[0].message == "last evaluated never; evaluating again"
