@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from tests.support.kopf_world import serve_crds
 
 from governor.adapters.kubernetes.cluster import wait_for_crds
 from governor.adapters.kubernetes.connection import Connection
@@ -140,6 +141,7 @@ async def world(request: pytest.FixtureRequest) -> AsyncIterator[World]:
         yield in_memory()
         return
     stack = request.getfixturevalue("stack")
+    serve_crds(stack)
     async with Connection(load(stack.kubeconfig)) as connection:
         await wait_for_crds(connection, lambda _: None)
         if request.param == "policies":

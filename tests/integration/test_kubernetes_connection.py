@@ -14,6 +14,7 @@ from uuid import uuid4
 import pytest
 import yaml
 from aiohttp import web
+from tests.support.kopf_world import serve_crds
 
 from governor.adapters.kubernetes.cluster import (
     KubernetesSecretReader,
@@ -385,8 +386,9 @@ async def test_a_secret_is_read_with_its_version(connection: Connection) -> None
     assert await reader.read(name) == (changed["metadata"]["resourceVersion"], {"dsn": b"new"})
 
 
-async def test_our_crds_are_found(connection: Connection) -> None:
+async def test_our_crds_are_found(connection: Connection, stack: Stack) -> None:
     """Established, and in the discovery; the wait ends with nothing missing."""
+    serve_crds(stack)
     told: list[Sequence[str]] = []
 
     await wait_for_crds(connection, told.append)

@@ -1,8 +1,9 @@
 """kopf under test: run against a real API server, and what it told written down."""
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,8 @@ ROLE: dict[str, Any] = {
 }
 """What the protocol's rule 30 leaves to reading; kopf must get along with it."""
 
+_log = logging.getLogger(__name__)
+
 
 class Witness:
     """Writes down what the application and the pulse were told."""
@@ -60,6 +63,11 @@ class Witness:
         self.requests: list[str] = []
         """The HTTP methods of every request of kopf."""
         self.missing: list[str] = []
+
+    def told_missing(self, missing: Sequence[str]) -> None:
+        """What the operator waits for; for a test that fails, too."""
+        _log.warning("missing: %s", missing)
+        self.missing.extend(missing)
 
     def policy_seen(self, body: Json) -> None:
         self.seen[body["metadata"]["uid"]] = body
@@ -137,7 +145,7 @@ async def kopf_running(
     async with Connection(load(kubeconfig)) as connection:
 
         async def crds_served() -> None:
-            await wait_for_crds(connection, witness.missing.extend)
+            await wait_for_crds(connection, witness.told_missing)
 
         running = asyncio.create_task(
             run_kopf(
@@ -218,13 +226,17 @@ def policy_spec(interval: str) -> dict[str, Any]:
 
 
 def serve_crds(stack: Stack) -> None:
-    """Applies the CRDs, which may be there already."""
+    """Applies the CRDs, which may be there already, and waits until they are established.
+
+    An API server that is stopped before that never establishes them.
+    """
     stack.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(CRDS))
+    stack.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
 
 
-def reader_kubeconfig(stack: Stack, folder: Path) -> Path:
+def reader_kubeconfig(stack: Stack, folder: Path, name: str = "kopf-under-test") -> Path:
     """A kubeconfig of a ServiceAccount that may read what kopf reads, and nothing else."""
-    name = ROLE["metadata"]["name"]
+    role = ROLE["metadata"]["name"]
     rbac = "rbac.authorization.k8s.io"
     manifests: list[dict[str, Any]] = [
         {
@@ -237,7 +249,7 @@ def reader_kubeconfig(stack: Stack, folder: Path) -> Path:
             "apiVersion": f"{rbac}/v1",
             "kind": "ClusterRoleBinding",
             "metadata": {"name": name},
-            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": name},
+            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": role},
             "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "default"}],
         },
     ]

@@ -92,10 +92,14 @@ async def _state(connection: Connection, plural: str) -> str | None:
         if error.status == _NOT_FOUND:
             return f"{name} is not installed"
         raise
-    conditions = {c["type"]: c["status"] for c in crd.get("status", {}).get("conditions") or ()}
-    if conditions.get("Terminating") == "True" or crd["metadata"].get("deletionTimestamp"):
+    conditions = crd.get("status", {}).get("conditions") or ()
+    true = {condition["type"] for condition in conditions if condition["status"] == "True"}
+    if "Terminating" in true or crd["metadata"].get("deletionTimestamp"):
         return f"{name} is being deleted"
-    return None if conditions.get("Established") == "True" else f"{name} is not established"
+    if "Established" in true:
+        return None
+    why = [c.get("message", "") for c in conditions if c["status"] == "False"]
+    return f"{name} is not established: {'; '.join(why) or 'no reason is given yet'}"
 
 
 async def _undiscovered(connection: Connection) -> list[str]:
