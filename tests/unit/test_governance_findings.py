@@ -83,14 +83,15 @@ def test_data_gap_needs_a_no_data_and_nothing_measured(outcomes: str, gap: bool)
         }
 
 
-def test_only_a_number_ends_a_data_gap() -> None:
+@pytest.mark.parametrize("measured", ["error error ok", "error ok violated"])
+def test_only_a_number_ends_a_data_gap(measured: str) -> None:
     """A Prometheus that went down does not show that metrics are back."""
     life = three()
     spread(life, "nodata nodata nodata")
     spread(life, "error error error")
     assert life.status.findings[-1].finding is not None
 
-    spread(life, "error error ok")
+    spread(life, measured)
     gap = next(f for f in life.status.findings if f.event_type == "governance_slo_data_gap")
     assert gap.finding is None
     end = next(e for e in life.told if e.finding == gap.last_finding.id and e.resolved_reason)

@@ -57,7 +57,15 @@ def test_findings_of_the_policy_and_blind_ones_are_taken_over_too() -> None:
 
 
 @pytest.mark.parametrize(
-    "gone", [row(check="gone"), row("trust_drift"), row("governance_check_blind", "gone")]
+    "gone",
+    [
+        row(check="gone"),
+        row("trust_drift"),
+        row("governance_check_blind", "gone"),
+        row("governance_of_another_version", ""),
+        row("governance_self_failure", "autonomy-rate"),
+    ],
+    ids=lambda gone: f"{gone.finding.event_type} of {gone.check or 'the policy'}",
 )
 def test_a_row_whose_check_is_gone_is_resolved(gone: Known) -> None:
     """Or has become another kind."""
