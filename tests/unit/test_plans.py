@@ -228,6 +228,7 @@ def test_digests_and_jitter_outlive_a_version() -> None:
     assert policy().checks[0].digest == "678eada777b931d3"
     assert policy(blast()).checks[0].digest == "6fe0767dea32b014"
     assert rider_period(UID) == timedelta(minutes=4, seconds=56)
+    assert rider_period("another") == timedelta(minutes=4, seconds=31)
 
 
 def test_a_spec_without_probe_or_objective_names_the_remedy() -> None:
@@ -280,6 +281,16 @@ def test_lists_take_exactly_the_room_that_there_is(length: int, kept: int) -> No
     assert len(told["a"]) == kept
     assert told.get("a_omitted") == (1 if kept == 2 else None)
     assert (told["b"], told["b_omitted"]) == ([], 1)
+
+
+def test_facts_are_stored_as_values_are() -> None:
+    """To four decimals, whichever probe found them; whole numbers and words as they are."""
+    life = History(policy(blast()))
+    facts = {"mean": 0.123456, "failed_count": 9, "total_executions": 10, "worst": "pb-1"}
+    life.decide(blast=Measurement(value=0.9, samples=10, facts=facts))
+    impact = json.loads(life.told[0].impact)
+
+    assert impact == facts | {"mean": 0.1235, "failure_rate": 0.9, "threshold": 0.15}
 
 
 def test_lists_are_told_in_their_own_letters() -> None:
