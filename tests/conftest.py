@@ -25,7 +25,11 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "here"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The first failure kills a mutant: plain examples, which are fast, come before properties."""
+    """Those that need the operator come last: it would write what the others write.
+
+    The first failure kills a mutant: plain examples, which are fast, come before properties.
+    """
+    items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
     if settings.get_current_profile_name() == "mutants":
         items.sort(key=lambda item: is_hypothesis_test(getattr(item, "obj", None)))
 
