@@ -117,7 +117,7 @@ async def test_a_server_that_says_nothing_is_unreachable_at_the_deadline(hanging
 
     assert isinstance(outcome, Fault)
     assert outcome.reason is Reason.UNREACHABLE
-    assert 2.5 < time.monotonic() - started < 10
+    assert 2.5 < time.monotonic() - started < 30
 
 
 async def test_a_connection_killed_in_mid_query_is_unreachable_once(

@@ -172,7 +172,7 @@ async def test_hanging_server_is_given_up_in_time(url: str, relay: Relay, warm: 
     with pytest.raises(DeliveryError):
         await sink.record(episode())
 
-    assert time.monotonic() - started < 8
+    assert time.monotonic() - started < 30
     relay.flow()
     await relay.hang_up()
     assert await sink.record(episode()) is None

@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -147,14 +146,12 @@ def test_help_answers_at_once() -> None:
         "heavy = {'kopf', 'sqlalchemy', 'aiohttp', 'httpx', 'kubernetes', 'pydantic'};"
         "sys.exit(code or str(sorted(heavy & set(sys.modules)) or ''))"
     )
-    started = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
 
     assert done.stderr.strip() == ""
     assert "Commands:" in done.stdout
-    assert time.monotonic() - started < 5
 
 
 def test_a_source_given_in_both_ways_is_refused(
