@@ -267,6 +267,11 @@ def test_default_reason_does_not_explain_another_name() -> None:
     assert (owners["lead_agent"], owners["lead_reason"]) == ("Atlas", "knows it")
     assert (owners["human_owner"], owners["human_reason"]) == ("Ann", None)
 
+    check["ownership"] = {"leadAgent": "Atlas", "humanReason": "on duty"}
+    owners = details(entry, PolicySpec.model_validate(spec(check)))["ownership"]
+    assert (owners["lead_agent"], owners["lead_reason"]) == ("Atlas", None)
+    assert (owners["human_owner"], owners["human_reason"]) == ("KM owner / SRE owner", "on duty")
+
 
 def test_unknown_spec_gives_defaults_and_says_so() -> None:
     """Numbers are the entry's own; the texts are marked."""

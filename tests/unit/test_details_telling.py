@@ -149,8 +149,7 @@ def test_finding_of_the_whole_policy_names_itself() -> None:
     entry = next(e for e in life.told if e.event_type == "governance_self_failure")
 
     assert event_note(entry) == (
-        "governance_self_failure: 3 of 3 checks are in Error "
-        "(since 2026-11-22T12:01:00Z)"
+        "governance_self_failure: 3 of 3 checks are in Error (since 2026-11-22T12:01:00Z)"
     )
 
 
@@ -204,6 +203,14 @@ def test_note_fits_and_keeps_its_ends(message: str) -> None:
     assert len(note.encode()) <= NOTE_BYTES
     assert note.startswith("autonomy-rate: ")
     assert note.endswith("since 2026-11-22T12:01:00Z)")
+
+
+def test_a_long_message_is_cut_to_the_very_byte() -> None:
+    """What can be told of it is told."""
+    note = event_note(OPENED.model_copy(update={"message": "x" * 3000}))
+
+    assert len(note.encode()) == NOTE_BYTES
+    assert "x… (slo_" in note
 
 
 @given(text=st.text(), size=st.integers(0, 40))

@@ -27,11 +27,12 @@ READY = after(SourceStatus(), "3.16.0")
 
 def test_a_server_that_answers_is_ready() -> None:
     """Ready is True with the server's version."""
-    (condition,) = READY.conditions
+    status = after(SourceStatus(), "3.16.0")
+    (condition,) = status.conditions
 
     assert (condition.type, condition.status, condition.reason) == ("Ready", "True", "Reachable")
-    assert (READY.server_version, READY.last_probed) == ("3.16.0", NOON)
-    assert (READY.observed_generation, condition.observed_generation) == (1, 1)
+    assert (status.server_version, status.last_probed) == ("3.16.0", NOON)
+    assert (status.observed_generation, condition.observed_generation) == (1, 1)
     assert condition.last_transition_time == NOON
     assert condition.message == "the server answers, version 3.16.0"
 

@@ -237,7 +237,8 @@ def test_a_status_can_be_said_again() -> None:
 
 def test_a_blind_check_is_said_again_with_its_samples() -> None:
     """The places of a blind check are its own; a data gap is a warning."""
-    life = History(policy(slo(), slo("b"), selfFailure={"blindAfter": 1}))
+    critical = slo(severity="critical")
+    life = History(policy(critical, slo("b"), selfFailure={"blindAfter": 1}))
     life.decide(autonomy_rate=Measurement(value=math.nan, samples=7), b="ok")
     life.tick()
     life.decide(autonomy_rate="ok", b="ok")
@@ -250,8 +251,8 @@ def test_a_blind_check_is_said_again_with_its_samples() -> None:
     said = restate(Decision(policy_uid=UID, generation=1, at=life.now), life.policy, quiet)
 
     assert [(e.check, e.event_type, e.transition, e.samples, e.severity) for e in said] == [
-        ("autonomy-rate", "governance_check_blind", "resolve", 7, "warning"),
-        ("autonomy-rate", "governance_check_blind", "open", 7, "warning"),
+        ("autonomy-rate", "governance_check_blind", "resolve", 7, "critical"),
+        ("autonomy-rate", "governance_check_blind", "open", 7, "critical"),
         ("", "governance_slo_data_gap", "open", None, "warning"),
     ]
 
