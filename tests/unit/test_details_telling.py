@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import NOON, UID, History, blast, policy, spec
+from tests.support.time_zones import machine_in
 
 from governor.api.policy import PolicySpec
 from governor.api.status import Entry, Transition
@@ -211,6 +212,22 @@ def test_a_long_message_is_cut_to_the_very_byte() -> None:
 
     assert len(note.encode()) == NOTE_BYTES
     assert "x… (slo_" in note
+
+
+def test_times_are_told_in_utc() -> None:
+    """Wherever the operator runs."""
+    with machine_in("Asia/Taipei"):
+        assert "since 2026-11-22T12:01:00Z" in event_note(OPENED)
+
+
+@pytest.mark.parametrize(
+    ("text", "size", "result"),
+    [("abcd", 4, "abcd"), ("abcde", 4, "a…"), ("abcd", 3, "…"), ("\ud800abcde", 5, "?a…")],
+    ids=["fits", "too long", "no room", "half a character from elsewhere"],
+)
+def test_what_is_cut_shows_it(text: str, size: int, result: str) -> None:
+    """The ellipsis takes three bytes of the room."""
+    assert cut(text, size) == result
 
 
 @given(text=st.text(), size=st.integers(0, 40))

@@ -1,12 +1,12 @@
 """The life of findings, as a policy's history of decisions tells it."""
 
-import time
 from datetime import timedelta, timezone
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import NOON, UID, VALUES, History, blast, policy, slo
+from tests.support.time_zones import machine_in
 
 from governor.api.status import CheckStatus, Target, Transition
 from governor.domain.identity import derives, finding_id, transition_id
@@ -384,17 +384,12 @@ def test_ids_follow_from_what_they_name() -> None:
     assert str(blind.told[0].id) == "dd6cd317-84f7-5267-9e6e-806ebd340da2"
 
 
-def test_ids_do_not_depend_on_the_time_zone(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ids_do_not_depend_on_the_time_zone() -> None:
     """Neither on that of a time nor on that of the machine."""
     at = NOON.astimezone(timezone(timedelta(hours=8)))
     here = finding_id(UID, SLO, "autonomy-rate", NOON)
-    with monkeypatch.context() as patch:
-        patch.setenv("TZ", "Asia/Taipei")
-        time.tzset()
-        there = finding_id(UID, SLO, "autonomy-rate", at)
-    time.tzset()
-
-    assert there == here
+    with machine_in("Asia/Taipei"):
+        assert finding_id(UID, SLO, "autonomy-rate", at) == here
 
 
 @pytest.mark.parametrize(
