@@ -194,6 +194,7 @@ def test_waiting_checks_end_no_finding_of_the_policy() -> None:
     ("outcomes", "status", "counts"),
     [
         ("violated error nodata", "violated", (1, 1, 0, 1)),
+        ("ok violated nodata", "violated", (1, 1, 1, 0)),
         ("nodata error nodata", "no_data", (0, 2, 0, 1)),
         ("ok error nodata", "error", (0, 1, 1, 1)),
         ("ok warning nodata", "partial_data", (0, 1, 2, 0)),
