@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import UID, VALUES, History, blast, policy, slo, spec
 
-from governor.api.policy import PolicySpec
+from governor.api.policy import ObjectiveSpec, PolicySpec
 from governor.api.status import FindingRef, PolicyStatus, Target
 from governor.domain.entries import LIST_BYTES
 from governor.domain.identity import finding_id
@@ -33,8 +33,10 @@ def test_a_status_tells_when_it_was_evaluated_and_how_long_it_holds() -> None:
 
     first = life.status.valid_until
     life.tick(1)
+    life.turn(life.policy)
     life.decide()
     assert life.status.valid_until == first
+    assert life.status.observed_generation == 2
 
 
 def test_run_now_is_echoed_once_answered() -> None:
@@ -231,12 +233,20 @@ def test_digests_and_jitter_outlive_a_version() -> None:
     assert rider_period("another") == timedelta(minutes=4, seconds=31)
 
 
-def test_a_spec_without_probe_or_objective_names_the_remedy() -> None:
+@pytest.mark.parametrize(
+    "objective",
+    [None, ObjectiveSpec(red_line=0.7), ObjectiveSpec(direction=Direction.ABOVE)],
+    ids=["none", "no direction", "no red line"],
+)
+def test_a_spec_without_probe_or_objective_names_the_remedy(
+    objective: ObjectiveSpec | None,
+) -> None:
     """What the API server's rules refuse is refused here too, for files."""
     bare = spec(slo())
     without = PolicySpec.model_construct(
         checks=tuple(
-            c.model_copy(update={"objective": None}) for c in PolicySpec.model_validate(bare).checks
+            c.model_copy(update={"objective": objective})
+            for c in PolicySpec.model_validate(bare).checks
         )
     )
     with pytest.raises(
