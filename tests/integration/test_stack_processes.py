@@ -196,6 +196,23 @@ def test_program_that_refuses_root_runs_without_it(table: ProcessTable) -> None:
     assert table.log("id").read_text().strip() != "0"
 
 
+def test_program_without_root_still_reaches_what_only_root_may(
+    table: ProcessTable, tmp_path: Path
+) -> None:
+    """As in a checkout below a home folder: it must be found, not only opened."""
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    program = closed / "program"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o700)
+    process = table.spawn(
+        "test", ["/bin/sh", "-c", f"/usr/bin/test -x {program} && echo found"], unprivileged=True
+    )
+    process.wait(5)
+
+    assert table.log("test").read_text() == "found\n"
+
+
 def test_a_name_is_given_to_one_running_process_only(table: ProcessTable) -> None:
     table.spawn("x", SLEEP)
 

@@ -19,7 +19,8 @@ import signal
 import struct
 import sys
 
-_PR_SET_PDEATHSIG, _PR_SET_KEEPCAPS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 1, 8, 47, 2
+_PR_SET_PDEATHSIG, _PR_SET_SECUREBITS, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE = 1, 28, 47, 2
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
 _CAP_DAC_OVERRIDE = 1
 _CAPABILITY_VERSION_3 = 0x20080522
 
@@ -47,7 +48,9 @@ def _become(libc: ctypes.CDLL, uid: int, gid: int) -> None:
     The user may have no right to enter the folders above the program (a home
     folder, say). Keeping that one capability avoids opening them to everybody.
     """
-    _call(libc.prctl, _PR_SET_KEEPCAPS, 1, 0, 0, 0)
+    # Capabilities stay over setuid, and count in access(2), by which initdb looks for
+    # the programs beside it.
+    _call(libc.prctl, _PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0)
     os.setgroups([])
     os.setgid(gid)
     os.setuid(uid)
