@@ -54,7 +54,7 @@ mutants: $(INSTALLED) ## Mutate the domain; the unit tests must notice (ARGS='go
 	cp -R operator mutants/src
 	cp -R tests pyproject.toml mutants
 	cd mutants && HYPOTHESIS_PROFILE=mutants ../$(BIN)/mutmut run $(ARGS)
-	cd mutants && ../$(BIN)/mutmut results
+	@cd mutants && ../$(BIN)/mutmut results | { grep -v 'not checked$$' || echo "Every mutant was noticed."; }
 
 clean: ## Remove what was installed and built here
 	rm -rf $(VENV) dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache mutants
