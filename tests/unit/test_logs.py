@@ -4,6 +4,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 
@@ -68,6 +69,25 @@ def test_the_password_of_a_url_is_never_logged(style: str) -> None:
 
     assert "hunter2" not in stream.getvalue()
     assert stream.getvalue().count("postgresql://writer:***@sink:5432/db") >= 3
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
+def test_a_traceback_shows_no_local_variables(style: str) -> None:
+    """They hold tokens and DSNs, which no pattern would find."""
+    stream = configured(style=style)
+
+    def connect(token: str) -> None:
+        raise OSError(f"a token of {len(token)} letters is refused")
+
+    secret = uuid4().hex
+    try:
+        connect(secret)
+    except OSError:
+        logging.getLogger("x").exception("it failed")
+
+    assert "in connect" in stream.getvalue()
+    assert "a token of 32 letters is refused" in stream.getvalue()
+    assert secret not in stream.getvalue()
 
 
 def test_libraries_only_warn_unless_debugging() -> None:

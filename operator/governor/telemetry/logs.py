@@ -58,7 +58,9 @@ def configure(
 def _rendering(style: str, *, colours: bool) -> list[Processor]:
     strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if style == "console":
-        return [strip, structlog.dev.ConsoleRenderer(colors=colours)]
+        # The default, where rich is installed, shows local variables: they hold secrets.
+        plain = structlog.dev.plain_traceback
+        return [strip, structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)]
     return [
         strip,
         structlog.processors.format_exc_info,
