@@ -8,6 +8,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from sqlalchemy import make_url
 
 from governor.adapters.sink.migrating import head
 from governor.cli.main import main
@@ -97,4 +98,17 @@ def test_a_server_without_tls_is_refused_unless_it_is_said(
     """The default verifies the server."""
     assert migrate(url, DATABASE_TLS_MODE="VerifyFull") == 1
 
-    assert "SSL" in capfd.readouterr().err
+    assert "set GOVERNOR_DATABASE_TLS_MODE to Disable" in capfd.readouterr().err
+
+
+def test_a_login_without_the_right_to_make_tables_is_told_which_to_use(
+    migrate: Migrate, url: str, stack: Stack, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The writer's URL in the owner's Secret is an easy mistake."""
+    login = f"no_owner_{uuid4().hex}"
+    stack.sink.execute(f"CREATE ROLE {login} LOGIN PASSWORD 'x'")
+
+    there = make_url(url).set(username=login, password="x")
+
+    assert migrate(there.render_as_string(hide_password=False)) == 1
+    assert "use a login in governor_owner" in capfd.readouterr().err

@@ -219,7 +219,7 @@ async def test_role_without_rights_is_named(sink_server: PostgresServer, url: st
     assert database
     sink = sink_at(sink_server.dsn(user=role, password="planted", database=database))
 
-    with pytest.raises(DeliveryError, match="grant it governor_writer") as caught:
+    with pytest.raises(DeliveryError, match="use a login in governor_writer") as caught:
         await sink.record(episode())
 
     assert not isinstance(caught.value, RejectedError)

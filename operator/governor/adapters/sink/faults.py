@@ -5,6 +5,7 @@ log: a retry costs little, a lost finding is a broken promise.
 """
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -16,6 +17,7 @@ from governor.errors import DeliveryError, RejectedError
 _FINAL_CLASSES = ("22", "23")  # data exceptions, violated constraints
 _NOT_MIGRATED = ("3F000", "42P01", "42703", "42P10")  # schema, table, column, unique index
 _NO_RIGHT = "42501"
+_NO_TLS = "rejected SSL upgrade"  # asyncpg's words, of a server that offers none
 
 
 def sqlstate(error: BaseException) -> str:
@@ -24,8 +26,12 @@ def sqlstate(error: BaseException) -> str:
 
 
 @asynccontextmanager
-async def delivering(deadline: float) -> AsyncIterator[None]:
+async def delivering(deadline: float, *, role: str = "governor_writer") -> AsyncIterator[None]:
     """Gives up after so many seconds, and says in the port's words what went wrong.
+
+    Args:
+        deadline: in seconds.
+        role: of deploy/database/roles.sql; a login that lacks a right should be in it.
 
     Raises:
         DeliveryError: it may pass.
@@ -35,14 +41,25 @@ async def delivering(deadline: float) -> AsyncIterator[None]:
         async with asyncio.timeout(deadline):
             yield
     except SQLAlchemyError as error:
-        raise _translated(error) from error
+        raise _translated(error, role) from error
     except TimeoutError as error:
         raise DeliveryError("the database did not answer in time") from error
     except OSError as error:
-        raise DeliveryError(f"the database can't be reached: {error}") from error
+        raise DeliveryError(f"the database can't be reached: {error}{_remedy(error)}") from error
 
 
-def _translated(error: SQLAlchemyError) -> DeliveryError:
+def _remedy(error: OSError) -> str:
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return ": set GOVERNOR_DATABASE_CA_FILE to the authority that signed its certificate"
+    if isinstance(error, ConnectionError) and _NO_TLS in str(error):
+        return (
+            ": turn TLS on there, or set GOVERNOR_DATABASE_TLS_MODE to Disable where the "
+            "network is trusted"
+        )
+    return ""
+
+
+def _translated(error: SQLAlchemyError, role: str) -> DeliveryError:
     cause = getattr(error, "orig", None) or error
     said = next(iter(str(cause).splitlines()), type(cause).__name__)
     code = sqlstate(error)
@@ -50,7 +67,7 @@ def _translated(error: SQLAlchemyError) -> DeliveryError:
         return DeliveryError(f"the database's tables are missing or old ({said}): governor migrate")
     if code == _NO_RIGHT:
         return DeliveryError(
-            f"the database refuses the operator's role ({said}): grant it governor_writer"
+            f"the database refuses what this login may not do ({said}): use a login in {role}"
         )
     if code[:2] in _FINAL_CLASSES or _never_sent(error):
         return RejectedError(f"the database will never take this row: {said}")

@@ -19,6 +19,7 @@ _DEADLINE = 300.0
 """Seconds for a whole run: another one may have to end first."""
 
 _LOCK = 0x676F7665  # "gove": the class of our advisory locks; the second key is the schema's
+_ROLE = "governor_owner"
 _DUPLICATES = ("42P06", "42P07", "42710")  # schema, table or index, type or constraint
 
 
@@ -54,7 +55,7 @@ async def migrate(
         application_name="governor-migrate",
     )
     try:
-        async with delivering(_DEADLINE), engine.begin() as connection:
+        async with delivering(_DEADLINE, role=_ROLE), engine.begin() as connection:
             return await connection.run_sync(_upgrade, schema)
     finally:
         await engine.dispose()
