@@ -15,12 +15,19 @@ from governor.api import API_VERSION
 from governor.api.status import PolicyStatus
 from governor.domain.log import LIMIT_BYTES
 from governor.values.reasons import Reason, Verdict
+from governor_local.operator_process import OperatorProcess
 from governor_local.stack import Stack
 
 pytestmark = pytest.mark.e2e
 
 ROOT = Path(__file__).parents[2]
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True)
+def no_operator(one_operator: OperatorProcess) -> None:
+    """Statuses are written by hand here: the session's operator would write them too."""
+    one_operator.stop()
 
 
 @pytest.fixture(scope="module")
