@@ -18,14 +18,14 @@ setup: $(INSTALLED) ## Install everything into .venv
 
 $(INSTALLED): requirements.lock pyproject.toml deploy/local/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)")'
-	@echo "Installing into $(VENV) from requirements.lock: about 1 minute the first time, 350 MB of disk."
+	@echo "Installing into $(VENV) from requirements.lock: about 1 to 4 minutes the first time, 350 MB of disk."
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e deploy/local
 	@touch $@
 
 demo: $(INSTALLED) ## Start everything, show it, stay until Ctrl-C (ONCE=1: stop after showing)
-	@$(BIN)/governor-local demo $(if $(ONCE),--once)
+	@$(BIN)/governor-local demo $(if $(ONCE),--once,|| [ $$? -eq 130 ])  # Ctrl-C is no failure
 
 test: $(INSTALLED) ## Run every test, e2e included (ARGS='-k name' for some)
 	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)

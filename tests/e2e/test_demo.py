@@ -94,6 +94,8 @@ def assert_ctrl_c_ends(demo: Demo) -> None:
     assert len(processes) >= SERVERS
     assert not any(process.running for process in processes)
     assert demo.left() == []
+    assert demo.process.returncode == 130, demo.text
+    assert demo.text.splitlines()[-1] == "Everything is stopped and removed."
 
 
 @pytest.fixture(scope="module")
@@ -111,7 +113,7 @@ def test_shown_once_it_ends_well_and_leaves_nothing(tmp_path: Path) -> None:
 
     assert demo.process.wait(READY_SECONDS) == 0, demo.text
     lines = demo.text.splitlines()
-    assert re.search(r"in about \d+ (seconds|minutes)", lines[0])
+    assert re.search(r"in about \d+ (to \d+ )?(seconds|minutes)", lines[0])
     assert "$ kubectl get governancepolicies -A" in lines
     assert "NOT AS EXPECTED" not in demo.text
     assert demo.left() == []
@@ -144,6 +146,14 @@ def test_its_commands_work_in_a_second_shell_in_another_folder(demo: Demo) -> No
     assert "aiops/flywheel trust-drift: Ok (Met) → Violated (PastRedLine)" in degraded.stdout
     assert recovered.returncode == 0, recovered.stderr
     assert "aiops/flywheel trust-drift: Violated (PastRedLine) → Ok (Met)" in recovered.stdout
+
+
+def test_a_second_one_is_refused_before_any_promise(demo: Demo) -> None:
+    done = demo.shell(f"{shlex.quote(str(COMMAND))} demo --name {NAME}")
+
+    assert done.returncode == 1
+    assert "is up already" in done.stderr
+    assert done.stdout == ""
 
 
 def test_a_server_that_is_down_is_said_to_be_and_comes_back(demo: Demo) -> None:

@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -14,8 +15,10 @@ from governor_local import builds, manifests, observing
 from governor_local.cli import ended_by_signals, main, name_option
 from governor_local.errors import StackError
 from governor_local.operator_process import OperatorProcess, give_logins, install
+from governor_local.paths import stack_directory
 from governor_local.reporting import Reporter
-from governor_local.stack import Stack
+from governor_local.stack import Stack, refuse_if_running
+from governor_local.state import StateFile
 from governor_local.world import expected
 from governor_local.world.governed import Platform
 
@@ -34,8 +37,14 @@ _FINDINGS = {
 def demo(*, once: bool, name: str) -> None:
     """Show the operator at work, with every verdict."""
     reporter = Reporter(sys.stdout)
+    refuse_if_running(StateFile(stack_directory(name)), name)  # before any promise
     reporter.say(_announcement())
-    with ended_by_signals(), Stack.up(name=name, report=reporter) as stack:
+    with (
+        ended_by_signals(),
+        _said_when_ended(reporter, "Everything is stopped and removed."),
+        Stack.up(name=name, report=reporter) as stack,
+        _said_when_ended(reporter, "\nStopping…"),
+    ):
         operator = _start(stack, reporter)
         faults = _wait(stack, reporter)
         for part in _pictures(stack):
@@ -56,13 +65,23 @@ def demo(*, once: bool, name: str) -> None:
         raise StackError(f"The demo saw {len(faults)} things that it did not expect (see above).")
 
 
+@contextmanager
+def _said_when_ended(reporter: Reporter, words: str) -> Iterator[None]:
+    """Say this on the way out after Ctrl-C, which `ended_by_signals` turns into an exit."""
+    try:
+        yield
+    except SystemExit:
+        reporter.say(words)
+        raise
+
+
 def _announcement() -> str:
     wanted = [builds.PROMETHEUS]
     if not os.environ.get("KUBEBUILDER_ASSETS"):
         wanted.append(builds.KUBERNETES)
     missing = [build for build in wanted if not build.directory.is_dir()]
     if not missing:
-        return "The demo will be ready in about 20 seconds."
+        return "The demo will be ready in about 20 to 60 seconds."
     minutes = 1 + round(sum(build.usual_seconds for build in missing) / 60)
     return (
         f"The demo will be ready in about {minutes} minutes: this first time"

@@ -90,7 +90,7 @@ class Stack:
         """
         reporter = report or Reporter()
         state = StateFile(directory or stack_directory(name))
-        _refuse_if_running(state, name)  # before minutes of building
+        refuse_if_running(state, name)  # before minutes of building
         binaries = Binaries.find(reporter)
         record = _claim(state, name, binaries, reporter, detached=detached)
         stack = cls(state, record)
@@ -247,7 +247,8 @@ def remove_leftovers(state: StateFile) -> bool:
         return True
 
 
-def _refuse_if_running(state: StateFile, name: str) -> None:
+def refuse_if_running(state: StateFile, name: str) -> None:
+    """Raise RunningError if the stack is up; `name` is for the message."""
     if (record := state.read()) and record.alive:
         option = "" if name == "default" else f" --name {name}"
         raise RunningError(
@@ -264,7 +265,7 @@ def _claim(
         reporter.say(f"removed the leftovers of a killed run of stack {name}")
     us = Process.of(os.getpid())
     with state.locked():
-        _refuse_if_running(state, name)
+        refuse_if_running(state, name)
         record = Record(
             name=name,
             data=cleanup.make_data_folder(name),
