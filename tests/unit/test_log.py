@@ -181,7 +181,7 @@ def test_findings_without_a_value_fold_too() -> None:
     life.slots("error", "ok", "error", "ok")
     of_policy = tuple(e for e in life.status.pending if e.event_type)
 
-    (fold,) = log.bound(of_policy, size(of_policy) - 1)
+    (fold,) = log.bound(of_policy, size(of_policy) // 2)
 
     assert (fold.folded, fold.value) == (1, None)
 
@@ -286,3 +286,64 @@ def test_the_log_of_a_long_outage_stays_within_its_bound() -> None:
     assert size(life.status.pending) <= log.LIMIT_BYTES
     told = sum(1 + e.folded for e in life.status.pending if e.transition is Transition.RESOLVE)
     assert told == 32
+
+
+def test_what_was_only_decided_now_is_not_dropped() -> None:
+    """32 findings at once: each has its chance to be told, whatever the bound says."""
+    names = [f"check-{n:02}" for n in range(32)]
+    life = History(policy(*(slo(name) for name in names)))
+    life.decide(**{name.replace("-", "_"): "violated" for name in names})
+
+    assert size(life.status.pending) > log.LIMIT_BYTES
+    assert [entry.check for entry in life.status.pending] == names
+
+    life.tick()
+    life.decide(**{name.replace("-", "_"): "violated" for name in names})
+    assert size(life.status.pending) <= log.LIMIT_BYTES
+
+
+def with_lists(entry: Entry, lists: str) -> Entry:
+    """An entry with lists of its own."""
+    return entry.model_copy(update={"lists": lists})
+
+
+def test_lists_go_before_entries_do() -> None:
+    """The longest first; how long they were stays."""
+    life = History(policy(slo("a"), slo("b")))
+    life.decide(a="violated", b="violated")
+    short, long = life.status.pending
+    pending = (
+        with_lists(short, '{"ids":["x"]}'),
+        with_lists(long, '{"ids":["xxxx","yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy"],"ids_omitted":3}'),
+    )
+
+    after = log.bound(pending, size(pending) - 1)
+
+    assert [entry.lists for entry in after] == ['{"ids":["x"]}', '{"ids":[],"ids_omitted":5}']
+
+
+@pytest.mark.parametrize("forged", ["nonsense", "[1]", "7"])
+def test_lists_that_nobody_can_read_go_too(forged: str) -> None:
+    """A status can be edited; a decision must not fail of it."""
+    life = History()
+    life.slots("violated")
+    pending = (with_lists(life.status.pending[0], forged),)
+
+    (after,) = log.bound(pending, size(pending) - 1)
+
+    assert after.lists == "{}"
+
+
+def test_at_twice_the_limit_what_is_new_loses_its_lists() -> None:
+    """And only them."""
+    life = History()
+    life.slots("violated")
+    pending = (with_lists(life.status.pending[0], '{"ids":["xxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"]}'),)
+    fresh = {pending[0].id}
+
+    kept = log.bound(pending, size(pending) // 2 + 1, fresh=fresh)
+    cut = log.bound(pending, size(pending) // 2 - 10, fresh=fresh)
+
+    assert kept == pending
+    assert [entry.lists for entry in cut] == ['{"ids":[],"ids_omitted":1}']
+    assert len(log.bound(pending, 1, fresh=fresh)) == 1

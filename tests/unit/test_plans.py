@@ -1,7 +1,7 @@
 """The whole status, and when it is worth a write."""
 
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -15,7 +15,7 @@ from governor.domain.identity import finding_id
 from governor.domain.log import Delivered, size
 from governor.domain.plans import Feedback, decide_not_understood, validity
 from governor.domain.policies import resolve
-from governor.domain.staleness import expire, expired
+from governor.domain.staleness import believable, expire, expired
 from governor.domain.writes import OLDEST_RIDER, causes_write, rider_due, rider_period
 from governor.errors import SpecError
 from governor.values.objectives import Direction
@@ -371,3 +371,27 @@ def test_an_expired_status_takes_its_verdicts_back() -> None:
     assert life.status.pending == before.pending
     never = expire(PolicyStatus(valid_until=life.now), 1, late)
     assert never.conditions[0].message == "last evaluated never; evaluating again"
+
+
+@pytest.mark.parametrize("place", ["last_evaluated", "counted_slot", "blind_slot"])
+def test_times_that_have_not_come_yet_are_forgotten(place: str) -> None:
+    """A clock that was wrong, a status that was edited: the check is due at once, and counts."""
+    life = History(policy(slo(), slo("b")))
+    life.decide(autonomy_rate="ok", b="ok")
+    check, other = life.status.checks
+    ahead = check.model_copy(update={place: datetime(9999, 12, 31, tzinfo=UTC)})
+    status = life.status.model_copy(update={"checks": (ahead, other)})
+    assert believable(life.status, life.now) is life.status
+    within = check.model_copy(update={place: life.now + timedelta(seconds=5)})
+    assert believable(life.status.model_copy(update={"checks": (within,)}), life.now).valid_until
+
+    after = believable(status, life.now)
+
+    assert after.valid_until is None
+    forgotten, kept = after.checks
+    assert (forgotten.last_evaluated, forgotten.counted_slot, forgotten.blind_slot) == (None,) * 3
+    assert (forgotten.verdict, forgotten.reason) == ("NoData", "NotYetEvaluated")
+    assert kept == other
+    life.status = after
+    life.decide(autonomy_rate="violated", b="ok")
+    assert [entry.transition for entry in life.told] == ["open"]

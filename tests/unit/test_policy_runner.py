@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from tests.support.builders import VALUES, blast, slo
@@ -342,6 +343,49 @@ async def test_a_wiped_status_opens_no_second_row(world: World) -> None:
     world.slot(key)
     await world.settled(key, "Ok")
     assert world.rows() == [("autonomy-rate", SLO, True)]
+
+
+async def test_a_status_edited_by_hand_opens_nothing_anew(world: World) -> None:
+    """The sink is asked first: neither a second row nor a second Event."""
+    world.say(autonomy_rate="violated")
+    key = world.apply()
+    before = await world.settled(key, "Violated")
+    world.clock.forward(1)
+    body = world.store.peek(key)
+    edited = {**body["status"], "checks": []}
+    seen = await world.store.replace_status(key, body["metadata"]["resourceVersion"], edited)
+    world.scheduler.policy_seen(seen)
+    await world.until(lambda: world.measurer.calls["autonomy-rate"] == 2)
+    await world.until(lambda: bool(world.telemetry.statuses[key].checks))
+    after = await world.settled(key, "Violated")
+
+    assert after.checks[0].finding == before.checks[0].finding
+    assert world.reasons() == ["FindingOpened"]
+
+
+async def test_a_clock_that_was_ahead_stops_no_check(world: World) -> None:
+    """What was evaluated in the future is evaluated again now."""
+    world.clock.forward(26 * 3600)
+    key = world.apply()
+    await world.settled(key, "Ok")
+    world.clock.forward(-26 * 3600)
+    world.say(autonomy_rate="violated")
+    await world.restart(key)
+    status = await world.settled(key, "Violated")
+
+    assert status.valid_until is not None
+    assert status.valid_until < world.clock.now() + timedelta(hours=1)
+
+
+async def test_the_longest_annotation_is_answered(world: World) -> None:
+    """What is echoed fits the status."""
+    key = world.apply()
+    await world.settled(key, "Ok")
+    world.scheduler.policy_seen(world.store.annotate(key, {RUN_NOW: "a" * 5000}))
+    await world.until(lambda: world.measurer.calls["autonomy-rate"] == 2)
+    await world.until(lambda: world.store.peek(key)["status"].get("lastHandledRunNow") is not None)
+
+    assert (await world.status(key)).last_handled_run_now == "a" * 253
 
 
 async def test_a_status_wiped_while_the_sink_is_down_adopts_its_row(world: World) -> None:

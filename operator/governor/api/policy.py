@@ -21,6 +21,7 @@ from governor.values.rules import Keyed, Rule
 Severity = Literal["info", "warning", "critical"]
 
 Threshold = Annotated[int, Field(ge=1, le=100)]
+Level = Annotated[float, Field(ge=-1e15, le=1e15)]  # a distance to it is always finite
 """So many runs in a row."""
 
 
@@ -31,12 +32,12 @@ class ObjectiveSpec(SpecModel):
     """On which side of the lines the value is good: Above or Below. Required for promql
     and sql; not allowed for the built-in checks, which are always Below."""
 
-    red_line: float | None = None
+    red_line: Level | None = None
     """Past this value the check is Violated; on it, it is not. Required for promql and sql.
     Default: trustDrift 0, knowledgeDegradation 0.2, llmHallucination 0.1,
     executionBlastRadius 0.15."""
 
-    target: float | None = None
+    target: Level | None = None
     """Past this value, but not past the red line, the check is a Warning. At or above the
     red line where the direction is Above, else at or below it.
     Default: none; the check is then never a Warning."""

@@ -23,7 +23,7 @@ from governor.domain.plans import Feedback, Snapshot, decide, decide_not_underst
 from governor.domain.policies import Policy
 from governor.domain.restating import restate
 from governor.domain.schedules import due
-from governor.domain.staleness import expire, expired
+from governor.domain.staleness import believable, expire, expired
 from governor.domain.takeovers import Known
 from governor.domain.writes import causes_write, rider_due
 from governor.errors import (
@@ -55,7 +55,7 @@ class PolicyRunner:
         self._measuring = Measuring(seen.key.namespace, services.measurer, self._wake.set)
         self._demands = Demands()
         self._open_rows: tuple[Known, ...] = ()
-        self._asked_sink = False
+        self._foreign = self._base.status.observed_generation is None
         self._begun = False
         self._stopping = False
         self._backoff = FIRST_BACKOFF
@@ -173,6 +173,7 @@ class PolicyRunner:
             return []
         await self._ask_sink_once()
         now = self._services.clock.now()
+        self._base.hold(believable(self._base.status, now))
         extra = self._demands.out_of_turn(self._base.subject, self._base.status, policy, now)
         todo = [
             each
@@ -233,17 +234,11 @@ class PolicyRunner:
         raise ConflictError(f"{WRITE_ATTEMPTS} writes in a row met a newer version")
 
     def _decide(self, runs: Sequence[Run], feedback: Feedback) -> PolicyStatus:
-        base, now = self._base, self._services.clock.now()
-        policy = self._understood.policy
+        status, now = self._base.status, self._services.clock.now()
+        policy, generation = self._understood.policy, self._understood.generation
         if policy is None:
-            generation, fault = self._understood.generation, self._understood.fault
-            return decide_not_understood(base.status, generation, fault, feedback, now)
-        snapshot = Snapshot(
-            uid=self._key.uid,
-            generation=self._understood.generation,
-            policy=policy,
-            status=base.status,
-        )
+            return decide_not_understood(status, generation, self._understood.fault, feedback, now)
+        snapshot = Snapshot(uid=self._key.uid, generation=generation, policy=policy, status=status)
         return decide(snapshot, runs, feedback, now)
 
     def _feedback(self) -> Feedback:
@@ -259,8 +254,7 @@ class PolicyRunner:
         self._courier.forget(feedback)
         self._open_rows = ()
         if self.policy is not None:
-            now = self._services.clock.now()
-            self._demands.met(self.policy, runs, feedback.run_now, now)
+            self._demands.met(self.policy, runs, feedback.run_now, self._services.clock.now())
         self._courier.owe(self._base.written)
 
     def _did_not_happen(self, error: Exception) -> None:
@@ -273,15 +267,15 @@ class PolicyRunner:
         self._backoff = min(2 * self._backoff, LONGEST_BACKOFF)
 
     async def _ask_sink_once(self) -> None:
-        """A status that knows nothing takes over what the sink has open, if it answers."""
-        asked, self._asked_sink = self._asked_sink, self._base.status.observed_generation is None
-        if asked or not self._asked_sink:
+        """A status that is new or not our own takes over what the sink has open."""
+        if not self._foreign:
             return
+        self._foreign = False
         try:
             async with asyncio.timeout(TAKEOVER_SECONDS):
                 rows = await self._services.sink.open_findings(self._key.uid)
         except (DeliveryError, TimeoutError):
-            return  # the sink's unique index will tell when a finding opens
+            return  # its unique index will tell when a finding opens
         self._open_rows = tuple(row.known() for row in rows)
 
     def _look(self, subject: Subject) -> None:
@@ -290,6 +284,7 @@ class PolicyRunner:
         self._base.see(subject)
         if self._base.written is not before:
             self._courier.inspect(self._base.written)
+            self._foreign = True
         newest = self._base.subject
         if newest.generation != self._understood.generation:
             self._measuring.discard()

@@ -16,7 +16,7 @@ from governor.app.ports import Json, ObjectKey
 from governor.domain.policies import Policy, resolve
 from governor.errors import SpecError
 
-RUN_NOW_LENGTH = 256
+RUN_NOW_LENGTH = 253
 """So much of a run-now request is compared and echoed."""
 
 

@@ -138,5 +138,18 @@ def _cut(lists: Mapping[str, Sequence[str]]) -> dict[str, object]:
     return kept
 
 
+def counted(lists: str) -> str:
+    """An entry's lists without their members, of which only the number is kept."""
+    try:
+        kept = dict(json.loads(lists))
+    except (ValueError, TypeError):
+        return "{}"  # somebody else has written there
+    for name, members in list(kept.items()):
+        if isinstance(members, list) and members:
+            kept[name] = []
+            kept[f"{name}_omitted"] = kept.get(f"{name}_omitted", 0) + len(members)
+    return _json(kept)
+
+
 def _json(value: Mapping[str, object]) -> str:
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from governor.api.status import Entry, FindingRef, Target, Transition
+from governor.domain.entries import counted
 from governor.domain.identity import derives, transition_id
 
 LIMIT_BYTES = 16 * 1024
@@ -22,14 +23,6 @@ class Delivered:
 
     entry: UUID
     target: Target
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Adopted:
-    """The sink has this finding open in the place of ours: its id is the one that counts."""
-
-    ours: UUID
-    theirs: FindingRef
 
 
 def sift(policy_uid: str, pending: Sequence[Entry]) -> tuple[Entry, ...]:
@@ -80,17 +73,32 @@ def line(entry: Entry) -> tuple[str, str]:
     return entry.check, entry.event_type
 
 
-def bound(pending: Sequence[Entry], limit: int = LIMIT_BYTES) -> tuple[Entry, ...]:
+def bound(
+    pending: Sequence[Entry],
+    limit: int = LIMIT_BYTES,
+    *,
+    fresh: Collection[UUID] = (),
+) -> tuple[Entry, ...]:
     """Keeps the log within its limit, in bytes of JSON.
 
-    The two oldest closed episodes of the noisiest check become one row, again
-    and again. Where only open findings are left, their openings go: the hourly
-    upsert of every open finding brings their rows.
+    First the lists of entries go, the longest first, and are only counted. Then the
+    two oldest closed episodes of the noisiest check become one row, again and again.
+    Where only open findings are left, their openings go: the hourly upsert of every
+    open finding brings their rows. What was only decided now stays, beyond the limit
+    if need be, as it has had no chance to be told; at twice the limit it loses its lists.
+
+    Args:
+        pending: the log, in order of decision.
+        limit: bytes.
+        fresh: ids of the entries that this decision makes.
     """
     entries = list(pending)
-    sizes: dict[tuple[UUID, int], int] = {}  # a row's size is its own until it folds again
+    sizes: dict[tuple[UUID, int, int], int] = {}
     while sum(_cached(sizes, entry) for entry in entries) > limit:
-        if not (_fold(entries) or _drop_opening(entries)):
+        if not (_drop_list(entries, fresh) or _fold(entries) or _drop_opening(entries, fresh)):
+            break
+    while sum(_cached(sizes, entry) for entry in entries) > 2 * limit:
+        if not _drop_list(entries):
             break
     return tuple(entries)
 
@@ -100,8 +108,8 @@ def size(entry: Entry) -> int:
     return len(entry.model_dump_json(by_alias=True, exclude_defaults=True).encode())
 
 
-def _cached(sizes: dict[tuple[UUID, int], int], entry: Entry) -> int:
-    key = (entry.id, entry.folded)
+def _cached(sizes: dict[tuple[UUID, int, int], int], entry: Entry) -> int:
+    key = (entry.id, entry.folded, len(entry.lists))
     if key not in sizes:
         sizes[key] = size(entry) + 1
     return sizes[key]
@@ -109,6 +117,21 @@ def _cached(sizes: dict[tuple[UUID, int], int], entry: Entry) -> int:
 
 def _aimed(entry: Entry, targets: tuple[Target, ...]) -> Entry:
     return entry.model_copy(update={"targets": targets})
+
+
+def _drop_list(entries: list[Entry], spared: Collection[UUID] = ()) -> bool:
+    """Keeps of the longest lists only how long they were."""
+    found = [
+        (len(entry.lists), index)
+        for index, entry in enumerate(entries)
+        if entry.id not in spared and counted(entry.lists) != entry.lists
+    ]
+    if not found:
+        return False
+    _, index = max(found)
+    lists = counted(entries[index].lists)
+    entries[index] = entries[index].model_copy(update={"lists": lists})
+    return True
 
 
 def _fold(entries: list[Entry]) -> bool:
@@ -164,10 +187,11 @@ def _badness(entry: Entry) -> float:
     return distance if entry.objective.direction == "Below" else -distance
 
 
-def _drop_opening(entries: list[Entry]) -> bool:
+def _drop_opening(entries: list[Entry], fresh: Collection[UUID]) -> bool:
     closed = {e.finding for e in entries if e.transition is Transition.RESOLVE}
     for index, entry in enumerate(entries):
-        if entry.transition is not Transition.RESOLVE and entry.finding not in closed:
+        open_ = entry.transition is not Transition.RESOLVE and entry.finding not in closed
+        if open_ and entry.id not in fresh:
             del entries[index]
             return True
     return False

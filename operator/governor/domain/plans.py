@@ -66,6 +66,7 @@ def decide(
     checks, told_of_blind = _blind(decision, policy, checks, findings)
     evaluated = [c.last_evaluated for c in checks if c.last_evaluated is not None]
     latest = max(evaluated, default=None)
+    fresh = (*orphans, *told, *told_of_policy, *told_of_blind)
     return PolicyStatus(
         observed_generation=snapshot.generation,
         verdict=summaries.worst(checks).value,
@@ -79,7 +80,7 @@ def decide(
         ),
         checks=checks,
         findings=findings,
-        pending=log.bound((*pending, *orphans, *told, *told_of_policy, *told_of_blind)),
+        pending=log.bound((*pending, *fresh), fresh={entry.id for entry in fresh}),
     )
 
 
