@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import gc
 import json
 import ssl
 import time
@@ -13,6 +14,7 @@ import trustme
 from tests.support.http_world import (
     Asked,
     Behaviour,
+    HttpWorld,
     answer,
     answering,
     answering_json,
@@ -260,7 +262,7 @@ async def test_nobody_listens() -> None:
 
 
 async def test_a_name_that_does_not_resolve() -> None:
-    """An unknown host is Unreachable."""
+    """An unknown host is Unreachable, and the message says what to correct."""
     source = instrument("http://prometheus.invalid:9090", timeout="30s")
 
     outcome = await source.measure(PROBE, AT)
@@ -268,6 +270,8 @@ async def test_a_name_that_does_not_resolve() -> None:
 
     assert isinstance(outcome, Fault)
     assert outcome.reason is Reason.UNREACHABLE
+    assert "host name can't be resolved" in outcome.message
+    assert "correct spec.prometheus.url" in outcome.message
 
 
 async def test_a_crowd_at_a_hanging_source_keeps_its_deadlines() -> None:
@@ -310,6 +314,49 @@ async def test_a_source_recovers_after_a_crowd() -> None:
         await source.close()
 
     assert outcomes == [Measurement(value=0.5)] * 2 * CONCURRENCY
+
+
+# Cancelled between a socket and its transport, asyncio itself leaves the socket to the collector.
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+async def test_a_source_outlives_queries_cut_short_at_any_step() -> None:
+    """Wherever crowds of queries are cut off, no place and no connection is lost."""
+    world = HttpWorld(answering_json(200, GOOD))
+    connected: set[asyncio.StreamWriter] = set()
+    left = asyncio.Condition()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.add(writer)
+        await world.serve(reader, writer)
+        async with left:
+            connected.remove(writer)
+            left.notify_all()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    source = instrument(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", timeout="3s")
+    async with server:
+        for steps in range(STEPS_OF_A_QUERY):
+            await cut_short(source, after=steps)
+        assert await source.measure(PROBE, AT) == Measurement(value=0.5)
+        gc.collect()
+        async with asyncio.timeout(10), left:
+            await left.wait_for(lambda: len(connected) <= CONCURRENCY)
+        await source.close()
+        async with asyncio.timeout(10), left:
+            await left.wait_for(lambda: not connected)
+
+
+STEPS_OF_A_QUERY = 40
+"""Turns of the event loop; a query on a new connection takes fewer."""
+
+
+async def cut_short(source: PrometheusInstrument, *, after: int) -> None:
+    """As many queries as a source takes at once, all cancelled after so many turns."""
+    queries = [asyncio.create_task(source.measure(PROBE, AT)) for _ in range(CONCURRENCY)]
+    for _ in range(after):
+        await asyncio.sleep(0)
+    for query in queries:
+        query.cancel()
+    await asyncio.gather(*queries, return_exceptions=True)
 
 
 async def test_cancelling_passes() -> None:

@@ -2,12 +2,15 @@
 
 import asyncio
 import os
+import socket
 import ssl
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
 
 import httpx
 
 from governor.adapters.prometheus.answers import Answer
+from governor.adapters.prometheus.clients import Clients
 from governor.values.outcomes import FaultError
 from governor.values.reasons import Reason
 
@@ -20,8 +23,11 @@ LONGEST_ANSWER = 1 << 20
 _IDLE_SECONDS = 15.0
 """How long an idle connection is kept: the next run of a short interval finds it open."""
 
-_CONNECTING = 0.8
-"""Of the deadline, what connecting may take."""
+_CONNECTING = 0.45
+"""Of the time left, what TCP may take to connect, and TLS after it."""
+
+_WAITING = 0.97
+"""Of the time left, what one wait for the server may take."""
 
 _TOO_LATE = 0.1
 """Of the deadline, what must be left for a request to be sent at all."""
@@ -38,18 +44,7 @@ class Exchange:
         context: ssl.SSLContext,
         deadline_seconds: float,
     ) -> None:
-        self._client = httpx.AsyncClient(
-            base_url=url,
-            # An answer that is not compressed can't grow beyond what was bounded.
-            headers={"Accept": "application/json", "Accept-Encoding": "identity", **headers},
-            verify=context,
-            trust_env=False,
-            follow_redirects=False,
-            # One deadline holds the whole exchange, see ask(). Connecting ends before it by
-            # itself: httpcore leaves a socket open where a TLS handshake is cancelled.
-            timeout=httpx.Timeout(None, connect=deadline_seconds * _CONNECTING),
-            limits=httpx.Limits(max_connections=CONCURRENCY, keepalive_expiry=_IDLE_SECONDS),
-        )
+        self._clients = Clients(lambda: _client(url, headers, context))
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self.deadline_seconds = deadline_seconds
 
@@ -63,58 +58,82 @@ class Exchange:
         sent = False
         try:
             async with asyncio.timeout(self.deadline_seconds) as deadline, self._slots:
-                _refuse_if_late(deadline, self.deadline_seconds)
+                patience = _patience(deadline, self.deadline_seconds)
                 sent = True
-                return await self._ask(method, path, form)
-        except TimeoutError as error:
+                async with self._clients.lent() as client:
+                    return await _ask(client.stream(method, path, data=form, timeout=patience))
+        except httpx.ConnectTimeout as error:
+            raise FaultError(Reason.TIMEOUT, "connecting took too long") from error
+        except (TimeoutError, httpx.TimeoutException) as error:
             late = "no whole answer" if sent else f"{CONCURRENCY} queries are before it: not sent"
             raise FaultError(Reason.TIMEOUT, f"{late} within {self.deadline_seconds:g}s") from error
         except httpx.HTTPError as error:
             raise _fault(error) from error
 
-    async def _ask(self, method: str, path: str, form: Mapping[str, str] | None) -> Answer:
-        async with self._client.stream(method, path, data=form) as response:
-            body = bytearray()
-            async for chunk in response.aiter_raw():
-                body += chunk
-                if len(body) > LONGEST_ANSWER:
-                    raise FaultError(
-                        Reason.MALFORMED_ANSWER, f"the answer is longer than {LONGEST_ANSWER} bytes"
-                    )
-            return Answer(
-                status=response.status_code,
-                body=bytes(body),
-                location=response.headers.get("location"),
-            )
-
     async def close(self) -> None:
         """Closes every connection."""
-        await self._client.aclose()
+        await self._clients.close()
 
 
-def _refuse_if_late(deadline: asyncio.Timeout, whole_seconds: float) -> None:
-    """Sends nothing that could hardly be answered.
+def _client(url: str, headers: Mapping[str, str], context: ssl.SSLContext) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=url,
+        # An answer that is not compressed can't grow beyond what was bounded.
+        headers={"Accept": "application/json", "Accept-Encoding": "identity", **headers},
+        verify=context,
+        trust_env=False,
+        follow_redirects=False,
+        # No max_connections: the slots of ask() are the one queue, nobody waits in a second.
+        limits=httpx.Limits(max_keepalive_connections=CONCURRENCY, keepalive_expiry=_IDLE_SECONDS),
+    )
 
-    Else a crowd that waited in vain for a hanging server would open connections
-    only to drop them.
+
+async def _ask(answering: AbstractAsyncContextManager[httpx.Response]) -> Answer:
+    """The answer, read to its end."""
+    async with answering as response:
+        body = bytearray()
+        async for chunk in response.aiter_raw():
+            body += chunk
+            if len(body) > LONGEST_ANSWER:
+                raise FaultError(
+                    Reason.MALFORMED_ANSWER, f"the answer is longer than {LONGEST_ANSWER} bytes"
+                )
+        return Answer(
+            status=response.status_code,
+            body=bytes(body),
+            location=response.headers.get("location"),
+        )
+
+
+def _patience(deadline: asyncio.Timeout, whole_seconds: float) -> httpx.Timeout:
+    """Lets httpx give up by itself, just before the deadline would cut it off.
+
+    It tidies up better so: httpcore leaves a socket open where a TLS handshake is cancelled.
+    The deadline is still needed, for a server that is never silent and never done.
 
     Raises:
-        TimeoutError: it is too late.
+        TimeoutError: so little time is left that nothing should be sent. Else a crowd that
+            waited in vain for a hanging server would open connections only to drop them.
     """
-    ends = deadline.when() or 0.0
-    if ends - asyncio.get_running_loop().time() < whole_seconds * _TOO_LATE:
+    left = (deadline.when() or 0.0) - asyncio.get_running_loop().time()
+    if left < whole_seconds * _TOO_LATE:
         raise TimeoutError
+    return httpx.Timeout(left * _WAITING, connect=left * _CONNECTING)
 
 
 def _fault(error: httpx.HTTPError) -> FaultError:
     """What went wrong below HTTP, in the words of whoever noticed first."""
-    if isinstance(error, httpx.TimeoutException):
-        return FaultError(Reason.TIMEOUT, "connecting took too long")
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return FaultError(Reason.TLS_FAILED, f"certificate refused: {cause.verify_message}")
         if isinstance(cause, ssl.SSLError):
             return FaultError(Reason.TLS_FAILED, f"TLS failed: {cause.reason or cause}")
+        if isinstance(cause, socket.gaierror):  # Its numbers are none of os.strerror's.
+            return FaultError(
+                Reason.UNREACHABLE,
+                f"the host name can't be resolved ({cause.strerror}): "
+                "correct spec.prometheus.url, or look at the DNS",
+            )
     # httpcore says this of a connection that ends before a first byte.
     if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in str(error):
         return FaultError(Reason.MALFORMED_ANSWER, f"the answer is no whole HTTP: {error}")
