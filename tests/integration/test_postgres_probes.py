@@ -269,7 +269,7 @@ async def test_trust_may_be_any_number_that_knows_nan(
 ) -> None:
     """The line of 0.2 is not past itself, however the column stores it."""
     governed.sql(
-        f"ALTER TABLE playbooks ALTER trust_score TYPE {kind}; TRUNCATE playbooks;"  # noqa: S608 - the test's own words
+        f"TRUNCATE playbooks; ALTER TABLE playbooks ALTER trust_score TYPE {kind};"  # noqa: S608 - the test's own words
         " INSERT INTO playbooks VALUES ('a', 'x', 0.2), ('b', 'x', 0.19), ('c', 'x', 'NaN')"
     )
     try:
