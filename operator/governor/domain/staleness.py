@@ -25,13 +25,7 @@ def believable(status: PolicyStatus, now: datetime) -> PolicyStatus:
     evaluated in the future would not be due until then, and stay as it is.
     """
     limit = now + AHEAD
-    ahead = [
-        check
-        for check in status.checks
-        if any(
-            at and at > limit for at in (check.last_evaluated, check.counted_slot, check.blind_slot)
-        )
-    ]
+    ahead = [check for check in status.checks if any(at and at > limit for at in _times(check))]
     if not ahead:
         return status
     checks = tuple(_forget(check) if check in ahead else check for check in status.checks)
