@@ -5,22 +5,19 @@ from datetime import UTC, datetime, timedelta
 
 from tests.support.recording_prometheus import Query
 
-from governor.domain.schedules import next_slot, slot_at
-
-HALF = 2
-"""A run belongs to the slot that is nearest."""
+from governor.domain.schedules import TOLERANCE, next_slot, slot_at
 
 
-def nearest_slot(uid: str, interval: int, at: datetime) -> datetime:
-    """The slot that is nearest to a time."""
-    return slot_at(uid, interval, at + timedelta(seconds=interval) / HALF)
+def slot_of(uid: str, interval: int, at: datetime) -> datetime:
+    """The slot that a run stands for: its start's latest, or the next if that is due already."""
+    return slot_at(uid, interval, at + TOLERANCE)
 
 
 def runs_by_slot(queries: Iterable[Query], uid: str, interval: int) -> dict[datetime, list[Query]]:
-    """Queries by the slot that is nearest to the start of their run."""
+    """Queries by the slot that their run stands for."""
     found: dict[datetime, list[Query]] = {}
     for query in queries:
-        found.setdefault(nearest_slot(uid, interval, query.time), []).append(query)
+        found.setdefault(slot_of(uid, interval, query.time), []).append(query)
     return found
 
 
