@@ -60,7 +60,7 @@ class Cluster:
     def status(self, name: str, namespace: str) -> dict[str, Any]:
         """A policy's status; empty before its first evaluation."""
         status: dict[str, Any] = self.policy(name, namespace).get("status", {})
-        return status
+        return status if "observedGeneration" in status else {}
 
     def check(self, name: str, namespace: str, check: str) -> dict[str, Any]:
         """A check's status; empty before its first evaluation."""

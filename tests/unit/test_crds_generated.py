@@ -139,7 +139,7 @@ def test_every_object_says_what_is_in_it(resource: Resource) -> None:
 
 @every_resource
 def test_the_schema_is_structural(resource: Resource) -> None:
-    """A type everywhere; no references, no alternatives, no defaults, no titles."""
+    """A type everywhere; no references, no alternatives; a default for the status only."""
     known = {
         "description", "type", "format", "enum", "minLength", "maxLength", "minimum", "maximum",
         "minItems", "maxItems", "minProperties", "maxProperties", "required", "properties",
@@ -149,8 +149,20 @@ def test_the_schema_is_structural(resource: Resource) -> None:
 
     for path, field in fields(schema_of(resource)):
         assert field["type"] in {"object", "array", "string", "integer", "number", "boolean"}, path
-        assert field.keys() <= known, path
+        assert field.keys() <= (known | {"default"} if path == ".status" else known), path
         assert set(field.get("required", ())) <= field.get("properties", {}).keys(), path
+
+
+@every_resource
+def test_an_object_that_nobody_looked_at_claims_nothing(resource: Resource) -> None:
+    """Its conditions are Unknown from its first moment, and a status of the model's own."""
+    default = schema_of(resource)["properties"]["status"]["default"]
+    status = resource.status.model_validate(default)
+
+    assert {c.type: (c.status, c.reason) for c in status.conditions}.items() >= {
+        ("Ready", ("Unknown", "Pending"))
+    }
+    assert all(c.status == "Unknown" for c in status.conditions)
 
 
 @every_resource

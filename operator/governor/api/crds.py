@@ -38,6 +38,8 @@ class Resource:
     columns: tuple[Column, ...]
     selectable: tuple[str, ...] = ()
     """Paths that field selectors may name."""
+    pending: tuple[str, ...]
+    """Conditions that are Unknown until the operator says more: no status is no pass."""
 
     @property
     def crd_name(self) -> str:
@@ -111,6 +113,7 @@ POLICIES = Resource(
         ),
     ),
     selectable=(".status.verdict",),
+    pending=("Ready", "Compliant"),
 )
 
 SOURCES = Resource(
@@ -150,6 +153,7 @@ SOURCES = Resource(
             wide=True,
         ),
     ),
+    pending=("Ready",),
 )
 
 RESOURCES = (POLICIES, SOURCES)
@@ -216,8 +220,24 @@ def _schema(resource: Resource) -> Schema:
             },
             "metadata": {"type": "object"},
             "spec": _described(resource.spec, "What is wanted."),
-            "status": _described(resource.status, "What is known. Only the operator writes it."),
+            "status": _described(resource.status, "What is known. Only the operator writes it.")
+            | {"default": {"conditions": [_pending(type_) for type_ in resource.pending]}},
         },
+    }
+
+
+def _pending(type_: str) -> dict[str, Any]:
+    """A condition of an object that the operator has not seen yet.
+
+    Who waits for a rollout (kstatus, Flux, Argo CD) takes an object without conditions for
+    healthy. The API server has no clock for defaults; the time is the Gateway API's.
+    """
+    return {
+        "type": type_,
+        "status": "Unknown",
+        "reason": "Pending",
+        "message": "Waiting for the operator",
+        "lastTransitionTime": "1970-01-01T00:00:00Z",
     }
 
 

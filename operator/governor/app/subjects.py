@@ -56,8 +56,9 @@ class Subject:
 
     @property
     def raw_status(self) -> Mapping[str, Any]:
-        """The status as the server has it."""
-        return self.body.get("status") or {}
+        """The status as somebody wrote it; empty where it is only the schema's default."""
+        status = self.body.get("status") or {}
+        return status if "observedGeneration" in status else {}
 
     @property
     def field_manager(self) -> str:
