@@ -8,7 +8,9 @@ GovernorError
 │ ├ GoneError           the object is no more, or is another one of the same name
 │ └ UnavailableError    timeout, lost connection, 429, 5xx: the outcome is unknown
 └ DeliveryError         an entry could not be delivered; it stays in the log
+  ├ BusyError           the target said when to come back
   └ RejectedError       final: this target will never take it; counted and dropped
+    └ RetiredError      final: this target will never take anything again
 
 A violation, an absence of data and a fault in measuring are data
 (`governor.values.outcomes`), never exceptions.
@@ -49,3 +51,16 @@ class DeliveryError(GovernorError):
 
 class RejectedError(DeliveryError):
     """A target will never take this entry."""
+
+
+class BusyError(DeliveryError):
+    """A target is busy, and said when to come back."""
+
+    def __init__(self, message: str, *, retry_after: float) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+        """Seconds."""
+
+
+class RetiredError(RejectedError):
+    """A target will never take anything again."""

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from tests.support.builders import History, blast, policy, slo, spec
 
+from governor.api.log import Entry
 from governor.api.policy import PolicySpec
-from governor.api.status import Entry
 from governor.domain import texts
 from governor.domain.details import details
 from governor.probes.trust_drift import TrustDrift

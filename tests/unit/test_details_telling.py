@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from tests.support.builders import NOON, UID, History, blast, policy, spec
 from tests.support.time_zones import machine_in
 
+from governor.api.log import Entry, Transition
 from governor.api.policy import PolicySpec
-from governor.api.status import Entry, Transition
 from governor.app.ports import ObjectKey
 from governor.app.telling import episode, event
 from governor.domain.details import details

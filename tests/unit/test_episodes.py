@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from tests.support.builders import NOON, UID, VALUES, History, blast, policy, slo
 from tests.support.time_zones import machine_in
 
-from governor.api.status import CheckStatus, Target, Transition
+from governor.api.log import Target, Transition
+from governor.api.status import CheckStatus
 from governor.domain.identity import derives, finding_id, transition_id
 from governor.values.outcomes import Measurement
 

@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import History, blast, policy, slo
 
-from governor.api.status import Entry, FindingRef, Target, Transition
+from governor.api.log import Entry, Target, Transition
+from governor.api.status import FindingRef
 from governor.domain import log
 from governor.domain.identity import derives, finding_id
 from governor.domain.plans import Feedback

@@ -6,7 +6,8 @@ from uuid import UUID
 import pytest
 from prometheus_client import generate_latest
 
-from governor.api.status import CheckStatus, Entry, PolicyStatus, Target, Transition
+from governor.api.log import Entry, Target, Transition
+from governor.api.status import CheckStatus, PolicyStatus
 from governor.app.ports import ObjectKey
 from governor.telemetry.metrics import PrometheusTelemetry
 from governor.values.outcomes import Fault, Measurement

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import UID, VALUES, History, blast, policy, slo, spec
 
+from governor.api.log import Target
 from governor.api.policy import ObjectiveSpec, PolicySpec
-from governor.api.status import FindingRef, PolicyStatus, Target
+from governor.api.status import FindingRef, PolicyStatus
 from governor.domain.entries import LIST_BYTES
 from governor.domain.identity import finding_id
 from governor.domain.log import Delivered, size

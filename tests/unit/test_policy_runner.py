@@ -9,7 +9,7 @@ from tests.support.builders import VALUES, blast, slo
 from tests.support.world import World
 
 from governor.api import RUN_NOW
-from governor.api.status import Target
+from governor.api.log import Target
 from governor.app.ports import Episode, ObjectKey, OpenFinding
 from governor.errors import ConflictError, StoreError
 

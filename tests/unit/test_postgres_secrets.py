@@ -7,7 +7,8 @@ from tests.support.governed import instrument
 from governor.adapters.postgres.dsn import Dsn, read_dsn
 from governor.adapters.postgres.relations import qualified, relations
 from governor.adapters.postgres.tls import tls_context
-from governor.api.source import PostgresTls, SecretKeyRef
+from governor.api.servers import SecretKeyRef
+from governor.api.source import PostgresTls
 from governor.values.outcomes import FaultError
 from governor.values.reasons import Reason
 

@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 from tests.support.builders import NOON, UID, History, policy, slo
 
-from governor.api.status import FindingRef, PolicyStatus, Target
+from governor.api.log import Target
+from governor.api.status import FindingRef, PolicyStatus
 from governor.domain.entries import Decision
 from governor.domain.identity import finding_id
 from governor.domain.plans import Feedback

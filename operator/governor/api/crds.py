@@ -6,6 +6,8 @@ from typing import Any
 from pydantic import BaseModel
 
 from governor.api import GROUP, VERSION
+from governor.api.channel import ChannelSpec, ChannelStatus
+from governor.api.mute import MuteSpec, MuteStatus
 from governor.api.policy import PolicySpec
 from governor.api.source import SourceSpec, SourceStatus
 from governor.api.status import PolicyStatus
@@ -99,6 +101,12 @@ POLICIES = Resource(
             description="Checks that could not be measured.",
         ),
         Column(
+            name="Muted",
+            path=".status.summary.muted",
+            type="integer",
+            description="Checks that a mute silences.",
+        ),
+        Column(
             name="Evaluated",
             path=".status.lastEvaluated",
             type="date",
@@ -156,7 +164,79 @@ SOURCES = Resource(
     pending=("Ready",),
 )
 
-RESOURCES = (POLICIES, SOURCES)
+CHANNELS = Resource(
+    kind="GovernanceChannel",
+    plural="governancechannels",
+    short_name="govchan",
+    namespaced=False,
+    description="A GovernanceChannel is a place where findings are told: Alertmanager, a chat "
+    "or mailbox, a CloudEvents webhook. It says who may use it; its Secrets live in the "
+    "operator's namespace.",
+    spec=ChannelSpec,
+    status=ChannelStatus,
+    columns=(
+        Column(
+            name="Ready",
+            path=_condition("Ready", "status"),
+            description="Whether it takes what it is told.",
+        ),
+        Column(
+            name="Reason",
+            path=_condition("Ready", "reason"),
+            description="Why it is ready, or not.",
+        ),
+        Column(
+            name="Delivered",
+            path=".status.lastDelivered",
+            type="date",
+            description="Time since it last took something.",
+        ),
+        _AGE,
+        Column(
+            name="Message",
+            path=_condition("Ready", "message"),
+            description="Why it is ready, or not.",
+            wide=True,
+        ),
+    ),
+    pending=("Ready",),
+)
+
+MUTES = Resource(
+    kind="GovernanceMute",
+    plural="governancemutes",
+    short_name="govmute",
+    namespaced=True,
+    description="A GovernanceMute silences checks of one policy until it expires: nobody is "
+    "told, nothing is acted on. It changes no verdict.",
+    spec=MuteSpec,
+    status=MuteStatus,
+    columns=(
+        Column(
+            name="Policy", path=".spec.policyRef.name", description="Whose checks are silenced."
+        ),
+        Column(
+            name="Checks", path=".spec.checks", description="Which checks are; none: all of them."
+        ),
+        Column(
+            name="Active",
+            path=_condition("Active", "status"),
+            description="Whether it silences something now.",
+        ),
+        Column(name="Expires", path=".spec.expiresAt", description="When it ends."),
+        Column(name="Owner", path=".spec.owner", description="Who answers for it."),
+        _AGE,
+        Column(
+            name="Message",
+            path=_condition("Accepted", "message"),
+            description="Whether it is honoured, and why not.",
+            wide=True,
+        ),
+    ),
+    pending=("Accepted", "Active"),
+)
+
+RESOURCES = (POLICIES, SOURCES, CHANNELS, MUTES)
 
 
 def definition(resource: Resource) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from governor.api.channel import ChannelSpec
+from governor.api.mute import MuteSpec
 from governor.api.policy import PolicySpec
 from governor.api.source import SourceSpec
 from governor.errors import SpecError
@@ -44,6 +46,24 @@ def load_source(body: Mapping[str, Any]) -> SourceSpec:
             as the manifest spells it, and the remedy.
     """
     return _load(SourceSpec, body)
+
+
+def load_channel(body: Mapping[str, Any]) -> ChannelSpec:
+    """The spec of a GovernanceChannel.
+
+    Raises:
+        SpecError: as `load_policy`.
+    """
+    return _load(ChannelSpec, body)
+
+
+def load_mute(body: Mapping[str, Any]) -> MuteSpec:
+    """The spec of a GovernanceMute.
+
+    Raises:
+        SpecError: as `load_policy`.
+    """
+    return _load(MuteSpec, body)
 
 
 def _load(model: type[_Spec], body: Mapping[str, Any]) -> _Spec:

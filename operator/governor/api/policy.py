@@ -4,7 +4,10 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
+from governor.api.acting import DispatchSpec
 from governor.api.check_rules import check_rules, objective_rules
+from governor.api.guidance import GuidanceSpec, OwnershipSpec
+from governor.api.notify import NotifySpec
 from governor.probes.base import Probe
 from governor.probes.execution_blast_radius import ExecutionBlastRadius
 from governor.probes.knowledge_degradation import KnowledgeDegradation
@@ -14,11 +17,10 @@ from governor.probes.sql import Sql
 from governor.probes.trust_drift import TrustDrift
 from governor.values.durations import Interval
 from governor.values.model import SpecModel
-from governor.values.names import CheckName, text
+from governor.values.names import CheckName
 from governor.values.objectives import Direction
 from governor.values.rules import Keyed, Rule
-
-Severity = Literal["info", "warning", "critical"]
+from governor.values.severities import Severity
 
 Threshold = Annotated[int, Field(ge=1, le=100)]
 Level = Annotated[float, Field(ge=-1e15, le=1e15)]  # a distance to it is always finite
@@ -52,46 +54,6 @@ class ObjectiveSpec(SpecModel):
         return objective_rules()
 
 
-class GuidanceSpec(SpecModel):
-    """What a person should do about a finding of this check."""
-
-    remediation: (
-        Annotated[tuple[Annotated[str, text(300)], ...], Field(min_length=1, max_length=10)] | None
-    ) = None
-    """Steps to take, in order; up to 10, each up to 300 characters.
-    Default: the probe's own."""
-
-    next_action: Annotated[str, text(100)] | None = None
-    """A word for the next action, such as a runbook's name; up to 100 characters.
-    Default: the probe's own."""
-
-    hint: Annotated[str, text(500)] | None = None
-    """One sentence that helps to understand the finding; up to 500 characters.
-    Default: the probe's own."""
-
-
-class OwnershipSpec(SpecModel):
-    """Whose a finding of this check is."""
-
-    lead_agent: Annotated[str, text(100)] | None = None
-    """The agent that works on the finding. Default: that of the kind of check."""
-
-    lead_reason: Annotated[str, text(300)] | None = None
-    """Why this agent. Default: that of the kind of check, unless leadAgent is set."""
-
-    support_agents: (
-        Annotated[tuple[Annotated[str, text(100)], ...], Field(min_length=1, max_length=10)] | None
-    ) = None
-    """Agents that help; up to 10. Default: those of the kind of check."""
-
-    human_owner: Annotated[str, text(100)] | None = None
-    """The person or team that answers for it. Default: that of the kind of check."""
-
-    human_reason: Annotated[str, text(300)] | None = None
-    """Why this person or team. Default: that of the kind of check, unless humanOwner is
-    set."""
-
-
 class CheckSpec(SpecModel):
     """One probe and one objective."""
 
@@ -121,6 +83,9 @@ class CheckSpec(SpecModel):
 
     ownership: OwnershipSpec | None = None
     """Whose a finding is. Default: nobody's."""
+
+    dispatch: DispatchSpec | None = None
+    """Makes every finding of this check a work item for an executor. Default: none."""
 
     # A new kind of probe is one more line here, and its file.
     trust_drift: TrustDrift | None = None
@@ -205,6 +170,18 @@ class PolicySpec(SpecModel):
 
     checks: Annotated[tuple[CheckSpec, ...], Field(min_length=1, max_length=32), Keyed("name")]
     """What is measured, and what is tolerated; 1 to 32 checks with distinct names."""
+
+    enforcement: Literal["Audit", "Enforce"] | None = None
+    """Audit: say what would be changed. Enforce: trustDrift checks have drifted, unused
+    playbooks deprecated, where their source's access has Remediation. Default: Audit."""
+
+    mutes: Literal["Allowed", "Forbidden"] | None = None
+    """Whether a GovernanceMute may silence this policy's checks. Default: Forbidden for
+    critical checks and for the finding that governance itself fails, else Allowed."""
+
+    notify: NotifySpec | None = None
+    """Who is told of findings, beside this status, Events and the database.
+    Default: nobody."""
 
     self_failure: SelfFailureSpec | None = None
     """When governance itself counts as failing. Default: each field's own."""

@@ -10,44 +10,16 @@ from pydantic import Field
 
 from governor.api.conditions import Conditions
 from governor.api.namespaces import AllowedNamespaces
+from governor.api.servers import URL_LENGTH, BasicSecretRef, HttpTls, SecretKeyRef, addressed
 from governor.probes.base import Access
 from governor.values.durations import Timeout
-from governor.values.model import ATOMIC, SpecModel, StatusModel
-from governor.values.names import ObjectName, SecretKey
+from governor.values.model import SpecModel, StatusModel
 from governor.values.rules import Distinct, Rule, spelled
 
 RELATIONS = ("playbooks", "knowledge_entries", "incident_evidence", "auto_repair_executions")
 """The governed tables, by the names that the probes know."""
 
 _IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_$]{0,62}"
-_URL = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9/._~%!$&()*+,;=:@-]*)?$"
-
-
-class SecretKeyRef(SpecModel):
-    """One key of a Secret in the operator's own namespace."""
-
-    model_config = ATOMIC
-
-    name: ObjectName
-    """The Secret's name, in the operator's own namespace."""
-
-    key: SecretKey
-    """The key within the Secret."""
-
-
-class BasicSecretRef(SpecModel):
-    """A Secret in the operator's own namespace holding a user and a password."""
-
-    model_config = ATOMIC
-
-    name: ObjectName
-    """The Secret's name, in the operator's own namespace."""
-
-    username_key: SecretKey | None = None
-    """The key that holds the user's name. Default: username."""
-
-    password_key: SecretKey | None = None
-    """The key that holds the password. Default: password."""
 
 
 class PostgresTls(SpecModel):
@@ -79,7 +51,7 @@ Relation = Annotated[
 
 
 class PostgresSource(SpecModel):
-    """A PostgreSQL server. It is only ever read, in read-only transactions."""
+    """A PostgreSQL server. It is measured in read-only transactions; only remediation writes."""
 
     secret_ref: SecretKeyRef
     """The key that holds the connection string (postgresql://user:password@host/database)
@@ -88,6 +60,11 @@ class PostgresSource(SpecModel):
     custom_sql_secret_ref: SecretKeyRef | None = None
     """The key that holds the connection string for sql checks: a login role of their own,
     with no more rights than their authors may have. Required where access has CustomSql."""
+
+    remediation_secret_ref: SecretKeyRef | None = None
+    """The key that holds the connection string for remediation: a login role of its own that
+    may read the playbooks and update their status, and no more. Required where access has
+    Remediation."""
 
     tls: PostgresTls | None = None
     """How the server's certificate is verified. Default: VerifyFull."""
@@ -106,25 +83,13 @@ class PostgresSource(SpecModel):
     `table`, spelled as in the catalog. Default: the same name, in schema public."""
 
 
-class PrometheusTls(SpecModel):
-    """How the Prometheus server's certificate is verified."""
-
-    ca_secret_ref: SecretKeyRef | None = None
-    """The authorities to trust, as PEM. Default: those of the operator's system."""
-
-
 class PrometheusSource(SpecModel):
     """A server that answers instant queries as Prometheus does."""
 
     url: Annotated[
         str,
-        Field(max_length=2048),
-        spelled(
-            _URL,
-            "give an http or https URL without user, query or fragment, such as "
-            "http://prometheus.monitoring:9090; credentials belong in bearerSecretRef or "
-            "basicSecretRef",
-        ),
+        Field(max_length=URL_LENGTH),
+        addressed("http://prometheus.monitoring:9090", "bearerSecretRef or basicSecretRef"),
     ]
     """The server's address, with the path prefix if it has one: http or https, without
     user, query or fragment, such as http://prometheus.monitoring:9090."""
@@ -137,7 +102,7 @@ class PrometheusSource(SpecModel):
     """The Secret that holds a user and a password for basic authentication. At most one of
     bearerSecretRef and basicSecretRef. Default: none is sent."""
 
-    tls: PrometheusTls | None = None
+    tls: HttpTls | None = None
     """How the server's certificate is verified; only with an https URL.
     Default: by the authorities of the operator's system."""
 
@@ -171,11 +136,12 @@ class SourceSpec(SpecModel):
     """Whose policies may use the source. They can learn all that the source's credentials
     can read."""
 
-    access: Annotated[tuple[Access, ...], Field(min_length=1, max_length=2), Distinct()] | None = (
+    access: Annotated[tuple[Access, ...], Field(min_length=1, max_length=3), Distinct()] | None = (
         None
     )
     """What a PostgreSQL source may be used for. BuiltinChecks: trustDrift,
     knowledgeDegradation, llmHallucination and executionBlastRadius. CustomSql: sql checks.
+    Remediation: policies that say enforcement Enforce may have playbooks deprecated.
     Only with postgres. Default: BuiltinChecks."""
 
     postgres: PostgresSource | None = None
@@ -209,6 +175,17 @@ _SOURCE_RULES = (
             Access.CUSTOM_SQL not in (it.access or ())
             or it.postgres is None
             or it.postgres.custom_sql_secret_ref is not None
+        ),
+    ),
+    Rule(
+        message="access Remediation needs postgres.remediationSecretRef, the login that may "
+        "deprecate playbooks",
+        cel="!has(self.access) || !('Remediation' in self.access) || !has(self.postgres)"
+        " || has(self.postgres.remediationSecretRef)",
+        holds=lambda it: (
+            Access.REMEDIATION not in (it.access or ())
+            or it.postgres is None
+            or it.postgres.remediation_secret_ref is not None
         ),
     ),
 )

@@ -5,22 +5,16 @@ happened. What writes it stays far below them.
 """
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from governor.api.conditions import Conditions
+from governor.api.log import Count, Entry, Message, Word
 from governor.values.model import ATOMIC, StatusModel
-from governor.values.objectives import Direction
 from governor.values.reasons import Reason, Verdict
-from governor.values.rules import Distinct, Keyed
-
-Count = Annotated[int, Field(ge=0)]
-Word = Annotated[str, Field(max_length=253)]
-Message = Annotated[str, Field(max_length=4096)]
-Json = Annotated[str, Field(max_length=16384)]
+from governor.values.rules import Keyed
 
 
 class FindingRef(StatusModel):
@@ -37,6 +31,9 @@ class FindingRef(StatusModel):
     opened_at: datetime
     """When it was opened."""
 
+    last_told_at: datetime | None = None
+    """When it was last decided to tell people of it, through channels. None: not yet."""
+
 
 class LastFinding(FindingRef):
     """The latest finding that was resolved."""
@@ -46,6 +43,39 @@ class LastFinding(FindingRef):
 
     reason: Word
     """Why it was resolved, such as Recovered."""
+
+
+DispatchState = Literal[
+    "pending", "dispatched", "executing", "succeeded", "failed", "skipped", "cancelled"
+]
+
+
+class DispatchStatus(StatusModel):
+    """The latest work item of a check, as the database last told."""
+
+    model_config = ATOMIC
+
+    id: UUID
+    """The work item's id."""
+
+    executor: Word
+    """Who works on it."""
+
+    status: DispatchState
+    """Where it is: pending, dispatched, executing, succeeded, failed, skipped or
+    cancelled."""
+
+    finding: UUID
+    """The finding that it is for."""
+
+    attempts: Count = 0
+    """How often an executor has tried."""
+
+    created_at: datetime
+    """When it was created."""
+
+    finished_at: datetime | None = None
+    """When it succeeded, failed, was skipped or cancelled."""
 
 
 class CheckStatus(StatusModel):
@@ -114,6 +144,15 @@ class CheckStatus(StatusModel):
     last_blind: LastFinding | None = None
     """The latest finding that the check was blind, once resolved."""
 
+    dispatch: DispatchStatus | None = None
+    """The latest work item of the check's findings."""
+
+    suppressed: Word | None = None
+    """OpenReview: reminders rest, as the work item in dispatch is under way."""
+
+    muted_until: datetime | None = None
+    """Until when a GovernanceMute silences the check."""
+
 
 class PolicyFinding(StatusModel):
     """A finding of the whole policy: self failure, data gap."""
@@ -145,6 +184,26 @@ class Summary(StatusModel):
     """Checks without data to judge."""
     error: Count = 0
     """Checks that could not be measured."""
+    muted: Count = 0
+    """Checks that a GovernanceMute silences; they count under their verdict, too."""
+
+
+class MuteRef(StatusModel):
+    """A GovernanceMute that is honoured."""
+
+    model_config = ATOMIC
+
+    uid: Annotated[str, Field(min_length=1, max_length=64)]
+    """The mute's uid."""
+
+    name: Word
+    """The mute's name."""
+
+    finding: FindingRef
+    """Its row in the database, of event type governance_mute."""
+
+    expires_at: datetime
+    """When it ends."""
 
 
 class SloSummary(StatusModel):
@@ -164,97 +223,6 @@ class SloSummary(StatusModel):
     """Whether at least one is NoData and none was measured."""
     status: Literal["violated", "no_data", "error", "partial_data", "ok"]
     """The first that applies of violated, no_data (all), error, partial_data, ok."""
-
-
-class Transition(StrEnum):
-    """What an entry of the log tells."""
-
-    OPEN = "open"
-    RESOLVE = "resolve"
-    BLIND = "blind"
-    MEASURABLE = "measurable"
-
-
-class Target(StrEnum):
-    """Whom an entry is yet to be told."""
-
-    SINK = "sink"
-    EVENT = "event"
-
-
-class EntryObjective(StatusModel):
-    """The objective that was judged by."""
-
-    direction: Direction
-    """On which side of the lines the value is good."""
-    red_line: float
-    """Past this value the check is Violated."""
-    target: float | None = None
-    """Past this value the check is a Warning."""
-
-
-class Entry(StatusModel):
-    """One transition that is yet to be told, with all that can't be rebuilt later."""
-
-    id: UUID
-    """The transition's id; derives from the finding or, where there is none, the check."""
-
-    transition: Transition
-    """What happened: open, resolve, blind or measurable."""
-
-    check: Annotated[str, Field(max_length=40)] = ""
-    """The check; empty for findings of the whole policy."""
-
-    event_type: Word = ""
-    """The kind of finding; empty for blind and measurable, which belong to none."""
-
-    finding: UUID | None = None
-    """The finding's id, if the transition belongs to one."""
-
-    opened_at: datetime | None = None
-    """When the finding was opened."""
-
-    decided_at: datetime
-    """When the transition was decided."""
-
-    resolved_reason: Word | None = None
-    """Why the finding was resolved."""
-
-    generation: Count
-    """The generation of the spec that was judged by."""
-
-    severity: Word
-    """The severity of the check, or of the policy's finding."""
-
-    reason: Word
-    """The reason of the verdict."""
-
-    message: Message = ""
-    """Why, for people."""
-
-    value: float | None = None
-    """The measured value."""
-
-    gap: float | None = None
-    """Past the red line: how far. Else the distance to the target or the red line."""
-
-    samples: Count | None = None
-    """How many things the value was computed from."""
-
-    objective: EntryObjective | None = None
-    """The objective that was judged by."""
-
-    impact: Json = "{}"
-    """JSON object: `details.impact`, numbers and words."""
-
-    lists: Json = "{}"
-    """JSON object of lists: playbook ids, errors of checks; cut, with a count."""
-
-    folded: Count = 0
-    """How many earlier episodes were folded into this one."""
-
-    targets: Annotated[tuple[Target, ...], Field(max_length=16), Distinct()]
-    """Whom it is yet to be told."""
 
 
 class PolicyStatus(StatusModel):
@@ -290,6 +258,9 @@ class PolicyStatus(StatusModel):
 
     findings: Annotated[tuple[PolicyFinding, ...], Field(max_length=8), Keyed("eventType")] = ()
     """Findings of the whole policy: self failure, data gap."""
+
+    mutes: Annotated[tuple[MuteRef, ...], Field(max_length=32), Keyed("uid")] = ()
+    """The mutes of the policy that are honoured now."""
 
     pending: Annotated[
         tuple[Entry, ...],

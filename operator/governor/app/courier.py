@@ -5,8 +5,9 @@ import logging
 from collections.abc import Callable
 from uuid import UUID
 
+from governor.api.log import Entry
 from governor.api.policy import PolicySpec
-from governor.api.status import Entry, LastFinding, PolicyStatus
+from governor.api.status import LastFinding, PolicyStatus
 from governor.app.delivering import Complaints, Learned, Office
 from governor.app.lanes import EventLane, SinkLane
 from governor.app.ports import EventRecorder, ObjectKey, Revision, Sink, Telemetry

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from governor.api.status import Entry, FindingRef, Target
+from governor.api.log import Entry, Target
+from governor.api.status import FindingRef
 from governor.app.ports import Telemetry
 from governor.domain.log import Delivered, line
 from governor.errors import DeliveryError, RejectedError

@@ -6,8 +6,9 @@ from itertools import chain
 from uuid import UUID
 
 from governor.api.loading import load_policy
+from governor.api.log import Entry, Target
 from governor.api.policy import PolicySpec
-from governor.api.status import Entry, FindingRef, LastFinding, Target
+from governor.api.status import FindingRef, LastFinding
 from governor.app.delivering import Adoption, Lane, Office
 from governor.app.ports import (
     Episode,

@@ -1,7 +1,7 @@
 """Turns entries of the log into what its targets take: rows and Kubernetes Events."""
 
+from governor.api.log import Entry, Transition
 from governor.api.policy import PolicySpec
-from governor.api.status import Entry, Transition
 from governor.app.ports import Episode, EventRecord, ObjectKey
 from governor.domain.details import details
 from governor.domain.telling import EVENTS, event_note

@@ -8,8 +8,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from governor.api.policy import CheckSpec, GuidanceSpec, OwnershipSpec, PolicySpec
-from governor.api.status import Entry
+from governor.api.guidance import GuidanceSpec, OwnershipSpec
+from governor.api.log import Entry
+from governor.api.policy import CheckSpec, PolicySpec
 from governor.domain import texts
 from governor.domain.governance import CHECK_BLIND, DATA_GAP, SELF_FAILURE
 from governor.probes.base import Guidance, Probe

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from governor.api.status import Entry, EntryObjective, FindingRef, Target, Transition
+from governor.api.log import Entry, EntryObjective, Target, Transition
+from governor.api.status import FindingRef
 from governor.domain.identity import finding_id, transition_id, visibility_id
 from governor.values.objectives import Objective
 from governor.values.outcomes import Fact

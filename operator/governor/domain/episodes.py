@@ -8,7 +8,8 @@ A slot counts once, whatever reruns it (protocol, rule 12).
 from dataclasses import dataclass
 from datetime import datetime
 
-from governor.api.status import CheckStatus, Entry, FindingRef, LastFinding, Transition
+from governor.api.log import Entry, Transition
+from governor.api.status import CheckStatus, FindingRef, LastFinding
 from governor.domain.entries import (
     Decision,
     Evidence,

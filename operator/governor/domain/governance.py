@@ -7,7 +7,8 @@ at every decision.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from governor.api.status import CheckStatus, Entry, FindingRef, PolicyFinding, SloSummary
+from governor.api.log import Entry
+from governor.api.status import CheckStatus, FindingRef, PolicyFinding, SloSummary
 from governor.domain.entries import Decision, Evidence, open_finding, opened, resolved
 from governor.domain.episodes import CHECK_REMOVED, RECOVERED, Step, last
 from governor.domain.policies import Policy

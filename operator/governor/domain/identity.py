@@ -7,7 +7,7 @@ carries the decision; after it, nothing about an id is open.
 from datetime import UTC, datetime
 from uuid import UUID, uuid5
 
-from governor.api.status import Entry, Transition
+from governor.api.log import Entry, Transition
 
 _NAMESPACE = UUID("5f0d1a0e-6f63-5c3b-9a59-6b1f6f0f7a11")
 

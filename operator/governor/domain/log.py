@@ -9,7 +9,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from governor.api.status import Entry, FindingRef, Target, Transition
+from governor.api.log import Entry, Target, Transition
+from governor.api.status import FindingRef
 from governor.domain.entries import counted
 from governor.domain.identity import derives, transition_id
 
@@ -22,7 +23,7 @@ class Delivered:
     """One target of one entry has what it was owed."""
 
     entry: UUID
-    target: Target
+    target: str
 
 
 def sift(policy_uid: str, pending: Sequence[Entry]) -> tuple[Entry, ...]:
@@ -115,7 +116,7 @@ def _cached(sizes: dict[tuple[UUID, int, int], int], entry: Entry) -> int:
     return sizes[key]
 
 
-def _aimed(entry: Entry, targets: tuple[Target, ...]) -> Entry:
+def _aimed(entry: Entry, targets: tuple[str, ...]) -> Entry:
     return entry.model_copy(update={"targets": targets})
 
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from governor.api.status import CheckStatus, Entry, FindingRef, PolicyFinding, PolicyStatus
+from governor.api.log import Entry
+from governor.api.status import CheckStatus, FindingRef, PolicyFinding, PolicyStatus
 from governor.domain import conditions, governance, log, summaries
 from governor.domain.entries import Decision
 from governor.domain.episodes import Run, advance, remove

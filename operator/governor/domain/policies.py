@@ -4,11 +4,12 @@ import hashlib
 import json
 from dataclasses import dataclass
 
-from governor.api.policy import CheckSpec, ObjectiveSpec, PolicySpec, Severity
+from governor.api.policy import CheckSpec, ObjectiveSpec, PolicySpec
 from governor.errors import SpecError
 from governor.probes.base import Probe
 from governor.values.durations import seconds
 from governor.values.objectives import Direction, Objective
+from governor.values.severities import Severity
 
 INTERVAL = "1h"
 SEVERITY: Severity = "warning"

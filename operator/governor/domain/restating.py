@@ -4,14 +4,8 @@ A restored database and openings that the log had no room for are brought back
 by repeating every open finding and the last resolved one (protocol, rule 17).
 """
 
-from governor.api.status import (
-    CheckStatus,
-    Entry,
-    FindingRef,
-    LastFinding,
-    PolicyFinding,
-    PolicyStatus,
-)
+from governor.api.log import Entry
+from governor.api.status import CheckStatus, FindingRef, LastFinding, PolicyFinding, PolicyStatus
 from governor.domain.entries import Decision, Evidence, opened, resolved
 from governor.domain.governance import SELF_FAILURE
 from governor.domain.log import line

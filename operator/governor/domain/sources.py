@@ -7,7 +7,8 @@ from typing import assert_never
 from pydantic import BaseModel, ValidationError
 
 from governor.api.namespaces import LabelRequirement, LabelSelector
-from governor.api.source import BasicSecretRef, SecretKeyRef, SourceSpec, SourceStatus
+from governor.api.servers import BasicSecretRef, SecretKeyRef
+from governor.api.source import SourceSpec, SourceStatus
 from governor.domain.conditions import READY, Told, upsert
 from governor.domain.judging import one_line
 from governor.probes.base import Access, Probe, SourceKind

@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from governor.api.status import CheckStatus, Entry, FindingRef, PolicyFinding, PolicyStatus
+from governor.api.log import Entry
+from governor.api.status import CheckStatus, FindingRef, PolicyFinding, PolicyStatus
 from governor.domain.entries import Decision, Evidence, resolved
 from governor.domain.episodes import CHECK_REMOVED
 from governor.domain.governance import CHECK_BLIND, OF_THE_POLICY

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from governor.api.status import Entry, Transition
+from governor.api.log import Entry, Transition
 from governor.domain.governance import CHECK_BLIND
 
 NOTE_BYTES = 1024

@@ -18,6 +18,7 @@ class Access(StrEnum):
 
     BUILTIN_CHECKS = "BuiltinChecks"
     CUSTOM_SQL = "CustomSql"
+    REMEDIATION = "Remediation"
 
 
 class SourceKind(StrEnum):

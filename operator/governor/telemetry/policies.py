@@ -13,7 +13,8 @@ from prometheus_client import Metric
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from governor.api.status import CheckStatus, PolicyStatus, Target
+from governor.api.log import Target
+from governor.api.status import CheckStatus, PolicyStatus
 from governor.app.ports import ObjectKey
 from governor.values.reasons import Verdict
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from governor.api.source import SecretKeyRef
+from governor.api.servers import SecretKeyRef
 from governor.values.outcomes import FaultError
 from governor.values.reasons import Reason
 

@@ -9,7 +9,8 @@ from governor.adapters.postgres.instrument import Login, PostgresInstrument
 from governor.adapters.postgres.pools import Pool
 from governor.adapters.postgres.relations import relations
 from governor.adapters.postgres.tls import tls_context
-from governor.api.source import PostgresSource, SecretKeyRef
+from governor.api.servers import SecretKeyRef
+from governor.api.source import PostgresSource
 from governor.probes.base import Access
 from governor.values.durations import seconds
 from governor.values.outcomes import FaultError

@@ -3,7 +3,8 @@
 import ssl
 
 from governor.adapters.postgres.dsn import Secrets, invalid, secret_value
-from governor.api.source import PostgresTls, SecretKeyRef
+from governor.api.servers import SecretKeyRef
+from governor.api.source import PostgresTls
 
 
 def tls_context(tls: PostgresTls | None, secrets: Secrets) -> ssl.SSLContext | None:

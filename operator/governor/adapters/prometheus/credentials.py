@@ -8,7 +8,8 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from governor.api.source import BasicSecretRef, PrometheusSource, SecretKeyRef
+from governor.api.servers import BasicSecretRef, SecretKeyRef
+from governor.api.source import PrometheusSource
 from governor.values.outcomes import FaultError
 from governor.values.reasons import Reason
 

@@ -1,0 +1,57 @@
+"""How specs name servers and the Secrets for them, which live in the operator's namespace."""
+
+from governor.values.model import ATOMIC, SpecModel
+from governor.values.names import ObjectName, SecretKey
+from governor.values.rules import Rule, spelled
+
+_URL = r"^https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[A-Za-z0-9/._~%!$&()*+,;=:@-]*)?$"
+
+URL_LENGTH = 2048
+
+
+def addressed(example: str, credentials: str) -> Rule:
+    """URLs of servers, with a path prefix if they have one.
+
+    Args:
+        example: a URL that would do.
+        credentials: the fields that credentials belong in.
+    """
+    return spelled(
+        _URL,
+        f"give an http or https URL without user, query or fragment, such as {example}; "
+        f"credentials belong in {credentials}",
+    )
+
+
+class SecretKeyRef(SpecModel):
+    """One key of a Secret in the operator's own namespace."""
+
+    model_config = ATOMIC
+
+    name: ObjectName
+    """The Secret's name, in the operator's own namespace."""
+
+    key: SecretKey
+    """The key within the Secret."""
+
+
+class BasicSecretRef(SpecModel):
+    """A Secret in the operator's own namespace holding a user and a password."""
+
+    model_config = ATOMIC
+
+    name: ObjectName
+    """The Secret's name, in the operator's own namespace."""
+
+    username_key: SecretKey | None = None
+    """The key that holds the user's name. Default: username."""
+
+    password_key: SecretKey | None = None
+    """The key that holds the password. Default: password."""
+
+
+class HttpTls(SpecModel):
+    """How an HTTP server's certificate is verified."""
+
+    ca_secret_ref: SecretKeyRef | None = None
+    """The authorities to trust, as PEM. Default: those of the operator's system."""

@@ -1,0 +1,52 @@
+"""What the operator's work needs from the world.
+
+Adapters implement these; the memory doubles do too, and one contract suite
+holds them all.
+"""
+
+from governor.app.ports.channels import AlertNotifier, Notifier, NotifierMaker
+from governor.app.ports.kubernetes import (
+    EventRecord,
+    EventRecorder,
+    Informed,
+    Json,
+    ObjectKey,
+    SecretReader,
+    StatusStore,
+)
+from governor.app.ports.measuring import Deprecation, Instrument, InstrumentMaker
+from governor.app.ports.sink import (
+    DispatchOrder,
+    DispatchRecord,
+    Episode,
+    OpenFinding,
+    RemediationRecord,
+    Revision,
+    Sink,
+)
+from governor.app.ports.telemetry import Clock, Telemetry
+
+__all__ = [
+    "AlertNotifier",
+    "Clock",
+    "Deprecation",
+    "DispatchOrder",
+    "DispatchRecord",
+    "Episode",
+    "EventRecord",
+    "EventRecorder",
+    "Informed",
+    "Instrument",
+    "InstrumentMaker",
+    "Json",
+    "Notifier",
+    "NotifierMaker",
+    "ObjectKey",
+    "OpenFinding",
+    "RemediationRecord",
+    "Revision",
+    "SecretReader",
+    "Sink",
+    "StatusStore",
+    "Telemetry",
+]

@@ -1,0 +1,43 @@
+"""What is needed of the clock and of the metrics."""
+
+from datetime import datetime
+from typing import Protocol
+
+from governor.api.status import PolicyStatus
+from governor.app.ports.kubernetes import ObjectKey
+from governor.values.outcomes import Outcome
+
+
+class Clock(Protocol):
+    """Knows what time it is."""
+
+    def now(self) -> datetime:
+        """The wall clock, aware, in UTC."""
+
+
+class Telemetry(Protocol):
+    """Knows how to count and to gauge. Series go with their object."""
+
+    def evaluated(self, key: ObjectKey, status: PolicyStatus) -> None:
+        """The latest status of a policy, written or not: verdicts, values, pending."""
+
+    def forgotten(self, key: ObjectKey) -> None:
+        """The policy is gone: so are its series."""
+
+    def late(self, seconds: float) -> None:
+        """A slot was started so long after its time."""
+
+    def probed(self, kind: str, source: str, seconds: float, outcome: Outcome) -> None:
+        """A probe took so long and yielded this."""
+
+    def delivered(self, target: str, outcome: str) -> None:
+        """A delivery ended: `delivered`, `adopted`, `retried`, `rejected`, `dropped`."""
+
+    def ticked(self) -> None:
+        """A kopf timer fired."""
+
+    def channel_ready(self, name: str, ready: bool | None) -> None:
+        """Whether a channel takes what it is told; None: it is gone."""
+
+    def source_ready(self, name: str, ready: bool | None) -> None:
+        """A source's latest probing; None: it is gone."""
