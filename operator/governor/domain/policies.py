@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from typing import Literal
 
 from governor.api.policy import CheckSpec, ObjectiveSpec, PolicySpec
 from governor.errors import SpecError
@@ -50,6 +51,8 @@ class Policy:
     """So many checks in Error are a self failure."""
     blind_after: int
     """So many runs in a row without a number make a check blind."""
+    mutes: Literal["Allowed", "Forbidden"] | None = None
+    """Whether a mute may silence it. None: all but what is critical."""
 
     @property
     def shortest_interval(self) -> int:
@@ -70,6 +73,7 @@ def resolve(spec: PolicySpec) -> Policy:
         checks=tuple(_check(check, spec.interval or INTERVAL) for check in spec.checks),
         errored_checks=(self_failure and self_failure.errored_checks) or ERRORED_CHECKS,
         blind_after=(self_failure and self_failure.blind_after) or BLIND_AFTER,
+        mutes=spec.mutes,
     )
 
 
