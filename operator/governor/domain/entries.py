@@ -16,6 +16,9 @@ LIST_BYTES = 3072
 
 DECIMALS = 4
 
+RECORDED = (Target.SINK, Target.EVENT)
+"""Where openings and resolutions are always told."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -52,14 +55,15 @@ def open_finding(decision: Decision, event_type: str, check: str) -> FindingRef:
 
 def opened(decision: Decision, finding: FindingRef, check: str, evidence: Evidence) -> Entry:
     """The entry that tells of an opening."""
-    return _of_finding(decision, finding, check, evidence)
+    return of_finding(decision, finding, check, evidence, Transition.OPEN, RECORDED)
 
 
 def resolved(
     decision: Decision, finding: FindingRef, check: str, evidence: Evidence, reason: str
 ) -> Entry:
     """The entry that tells of a resolution, and why it came to it."""
-    return _of_finding(decision, finding, check, evidence, resolved_reason=reason)
+    entry = of_finding(decision, finding, check, evidence, Transition.RESOLVE, RECORDED)
+    return entry.model_copy(update={"resolved_reason": reason})
 
 
 def visibility(decision: Decision, check: str, transition: Transition, evidence: Evidence) -> Entry:
@@ -77,25 +81,25 @@ def visibility(decision: Decision, check: str, transition: Transition, evidence:
     )
 
 
-def _of_finding(
+def of_finding(  # noqa: PLR0913 - what an entry says
     decision: Decision,
     finding: FindingRef,
     check: str,
     evidence: Evidence,
-    *,
-    resolved_reason: str | None = None,
+    transition: Transition,
+    targets: Sequence[str],
 ) -> Entry:
+    """The entry that tells of one transition of a finding."""
     objective = evidence.objective
-    transition = Transition.RESOLVE if resolved_reason else Transition.OPEN
+    decided_at = max(decision.at, finding.opened_at)
     return Entry(
-        id=transition_id(finding.id, transition),
+        id=transition_id(finding.id, transition, decided_at),
         transition=transition,
         check=check,
         event_type=finding.event_type,
         finding=finding.id,
         opened_at=finding.opened_at,
-        decided_at=max(decision.at, finding.opened_at),
-        resolved_reason=resolved_reason,
+        decided_at=decided_at,
         generation=decision.generation,
         severity=evidence.severity,
         reason=evidence.reason,
@@ -109,7 +113,7 @@ def _of_finding(
         ),
         impact=_json({k: _fact(v) for k, v in (evidence.impact or {}).items()}),
         lists=_json(_cut(evidence.lists or {})),
-        targets=(Target.SINK, Target.EVENT),
+        targets=tuple(targets),
     )
 
 

@@ -13,15 +13,20 @@ _NAMESPACE = UUID("5f0d1a0e-6f63-5c3b-9a59-6b1f6f0f7a11")
 
 _EVENT_ONLY = (Transition.BLIND, Transition.MEASURABLE)
 
+_ONCE = (Transition.OPEN, Transition.RESOLVE)
+"""A finding has one of each; of the others it has one a decision."""
+
 
 def finding_id(policy_uid: str, event_type: str, check: str, opened_at: datetime) -> UUID:
     """The id of the finding that was opened by a decision at that time."""
     return _uuid(policy_uid, event_type, check, _microseconds(opened_at))
 
 
-def transition_id(finding: UUID, transition: Transition) -> UUID:
+def transition_id(finding: UUID, transition: Transition, decided_at: datetime) -> UUID:
     """The id of one transition of a finding; receivers deduplicate by it."""
-    return uuid5(finding, transition.value)
+    if transition in _ONCE:
+        return uuid5(finding, transition.value)
+    return uuid5(finding, f"{transition.value}:{_microseconds(decided_at)}")
 
 
 def visibility_id(
@@ -39,7 +44,8 @@ def derives(policy_uid: str, entry: Entry) -> bool:
     if entry.finding is None or entry.opened_at is None:
         return False
     finding = finding_id(policy_uid, entry.event_type, entry.check, entry.opened_at)
-    return entry.finding == finding and entry.id == transition_id(finding, entry.transition)
+    expected = transition_id(finding, entry.transition, entry.decided_at)
+    return entry.finding == finding and entry.id == expected
 
 
 def _uuid(*parts: str) -> UUID:

@@ -58,11 +58,12 @@ def adopt(pending: Sequence[Entry], adopted: Mapping[UUID, FindingRef]) -> tuple
         if entry.transition is Transition.OPEN:
             targets = tuple(t for t in targets if t is not Target.SINK)
         if targets:
+            decided_at = max(entry.decided_at, theirs.opened_at)
             renamed = {
-                "id": transition_id(theirs.id, entry.transition),
+                "id": transition_id(theirs.id, entry.transition, decided_at),
                 "finding": theirs.id,
                 "opened_at": theirs.opened_at,
-                "decided_at": max(entry.decided_at, theirs.opened_at),
+                "decided_at": decided_at,
                 "targets": targets,
             }
             kept.append(entry.model_copy(update=renamed))

@@ -3,11 +3,15 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
+from governor.api.acting import DispatchSpec
+from governor.api.notify import NotifySpec
 from governor.api.policy import CheckSpec, ObjectiveSpec, PolicySpec
 from governor.errors import SpecError
 from governor.probes.base import Probe
+from governor.probes.knowledge_degradation import KnowledgeDegradation
 from governor.values.durations import seconds
 from governor.values.objectives import Direction, Objective
 from governor.values.severities import Severity
@@ -16,6 +20,29 @@ INTERVAL = "1h"
 SEVERITY: Severity = "warning"
 ERRORED_CHECKS = 3
 BLIND_AFTER = 3
+MINIMUM_SEVERITY: Severity = "warning"
+REMINDER_INTERVAL = "4h"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatch:
+    """The work item that a finding becomes."""
+
+    executor: str
+    max_attempts: int
+    requires_approval: bool
+    suppress_while_open: bool
+    """Reminders rest while the work item is open, or lately succeeded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify:
+    """Whom findings are told."""
+
+    channels: tuple[str, ...]
+    minimum_severity: Severity
+    reminder_interval: timedelta
+    resolved: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +61,7 @@ class Check:
     """Ok or Warning runs in a row before it is resolved."""
     digest: str
     """Changes with the check's spec, and then its counts start anew."""
+    dispatch: Dispatch | None = None
 
     @property
     def event_type(self) -> str:
@@ -53,6 +81,9 @@ class Policy:
     """So many runs in a row without a number make a check blind."""
     mutes: Literal["Allowed", "Forbidden"] | None = None
     """Whether a mute may silence it. None: all but what is critical."""
+    enforced: bool = False
+    """Drifted, unused playbooks are deprecated, not only listed."""
+    notify: Notify | None = None
 
     @property
     def shortest_interval(self) -> int:
@@ -73,7 +104,18 @@ def resolve(spec: PolicySpec) -> Policy:
         checks=tuple(_check(check, spec.interval or INTERVAL) for check in spec.checks),
         errored_checks=(self_failure and self_failure.errored_checks) or ERRORED_CHECKS,
         blind_after=(self_failure and self_failure.blind_after) or BLIND_AFTER,
+        enforced=spec.enforcement == "Enforce",
+        notify=spec.notify and _notify(spec.notify),
         mutes=spec.mutes,
+    )
+
+
+def _notify(spec: NotifySpec) -> Notify:
+    return Notify(
+        channels=tuple(channel.name for channel in spec.channels),
+        minimum_severity=spec.minimum_severity or MINIMUM_SEVERITY,
+        reminder_interval=timedelta(seconds=seconds(spec.reminder_interval or REMINDER_INTERVAL)),
+        resolved=spec.resolved is not False,
     )
 
 
@@ -91,6 +133,19 @@ def _check(spec: CheckSpec, interval: str) -> Check:
         failure_threshold=spec.failure_threshold or 1,
         success_threshold=spec.success_threshold or 1,
         digest=_digest(spec),
+        dispatch=spec.dispatch and _dispatch(spec.dispatch, probe),
+    )
+
+
+def _dispatch(spec: DispatchSpec, probe: Probe) -> Dispatch:
+    suppress = spec.suppress_while_open
+    return Dispatch(
+        executor=spec.executor,
+        max_attempts=spec.max_attempts or 1,
+        requires_approval=spec.requires_approval is not False,
+        suppress_while_open=(
+            isinstance(probe, KnowledgeDegradation) if suppress is None else suppress
+        ),
     )
 
 
