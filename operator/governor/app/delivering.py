@@ -15,6 +15,7 @@ from governor.api.log import Entry, Target
 from governor.api.status import FindingRef
 from governor.app.ports import Telemetry
 from governor.domain.log import Delivered, line
+from governor.domain.remediations import RemediationOutcome
 from governor.errors import DeliveryError, RejectedError
 
 FIRST_BACKOFF = 1.0
@@ -31,6 +32,8 @@ class Learned:
 
     delivered: set[Delivered] = field(default_factory=set)
     adopted: dict[UUID, FindingRef] = field(default_factory=dict)
+    remediated: dict[UUID, RemediationOutcome] = field(default_factory=dict)
+    """Entry → what its remediation came to; the entry counts as delivered, too."""
 
 
 class Complaints:

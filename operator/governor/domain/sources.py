@@ -36,23 +36,50 @@ def admit(
         probe: what would be measured; it names the source.
     """
     name = probe.source_ref.name
+    return _refusal(spec, namespace, namespace_labels, name, kind=probe.SOURCE, access=probe.ACCESS)
+
+
+def may_remediate(
+    spec: SourceSpec, namespace: str, namespace_labels: Labels | None, source: str
+) -> Fault | None:
+    """Why a policy may not have playbooks deprecated through this source; None if it may.
+
+    Args:
+        spec: the source.
+        namespace: of the policy.
+        namespace_labels: as they are now; None where the namespace is not known.
+        source: its name.
+    """
+    kind, access = SourceKind.POSTGRES, Access.REMEDIATION
+    return _refusal(spec, namespace, namespace_labels, source, kind=kind, access=access)
+
+
+def _refusal(
+    spec: SourceSpec,
+    namespace: str,
+    namespace_labels: Labels | None,
+    name: str,
+    *,
+    kind: SourceKind,
+    access: Access | None,
+) -> Fault | None:
     if not allows(spec, namespace_labels):
         return Fault(
             reason=Reason.SOURCE_FORBIDDEN,
             message=f"GovernanceSource {name} does not allow namespace {namespace}: an "
             "administrator can, in its allowedNamespaces",
         )
-    kind = kind_of(spec)
-    if kind is not probe.SOURCE:
+    is_kind = kind_of(spec)
+    if is_kind is not kind:
         return Fault(
             reason=Reason.SOURCE_NOT_FOUND,
-            message=f"GovernanceSource {name} is a {kind} source: this check needs a "
-            f"{probe.SOURCE} source in sourceRef",
+            message=f"GovernanceSource {name} is a {is_kind} source: this check needs a "
+            f"{kind} source in sourceRef",
         )
-    if probe.ACCESS is not None and probe.ACCESS not in access_of(spec):
+    if access is not None and access not in access_of(spec):
         return Fault(
             reason=Reason.SOURCE_FORBIDDEN,
-            message=f"GovernanceSource {name} does not allow {probe.ACCESS}: an administrator "
+            message=f"GovernanceSource {name} does not allow {access}: an administrator "
             "can add it to its access",
         )
     return None

@@ -51,3 +51,7 @@ class FaultError(Exception):
     def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(f"{reason}: {message}")
         self.fault = Fault(reason=reason, message=message)
+
+
+class UnconfirmedError(FaultError):
+    """Of a change, not of a measurement: it may have been made, its answer was lost."""

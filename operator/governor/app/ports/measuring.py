@@ -31,11 +31,12 @@ class Instrument(Protocol):
     async def deprecate(self, probe: TrustDrift, ids: Sequence[str], at: datetime) -> Deprecation:
         """Deprecates those of the playbooks that still are drifted and unused at that time.
 
-        One transaction, with the login for remediation.
+        One transaction, with the login for remediation. An id that several playbooks bear
+        stands for all of them; each is judged by itself.
 
         Raises:
-            FaultError: why nothing was changed; with `Unreachable` or `Timeout` something
-                may have been.
+            UnconfirmedError: the answer was lost: all may have been changed, or nothing.
+            FaultError: why nothing was changed.
         """
 
     async def version(self) -> str:

@@ -3,11 +3,13 @@
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
+from governor.api.source import SourceSpec
 from governor.app.ports import (
     Clock,
+    Deprecation,
     InstrumentMaker,
     Json,
     SecretReader,
@@ -20,12 +22,16 @@ from governor.app.sources.instruments import InstrumentKeeper
 from governor.app.sources.pace import Pace, forever
 from governor.app.sources.readiness import Readiness
 from governor.app.sources.secret_cache import SecretCache
-from governor.domain.sources import admit, allows
+from governor.domain.sources import Labels, admit, allows, may_remediate
 from governor.probes.base import Probe
+from governor.probes.trust_drift import TrustDrift
 from governor.values.outcomes import Fault, FaultError, Outcome
 from governor.values.reasons import Reason
 
 _log = logging.getLogger(__name__)
+
+Admit = Callable[[SourceSpec, Labels | None], Fault | None]
+"""Why a source may not be used from a namespace with these labels; None if it may."""
 
 
 class SourceDirectory:
@@ -129,6 +135,28 @@ class SourceDirectory:
         )
         return outcome
 
+    def remediation_refused(self, namespace: str, source: str) -> str | None:
+        """Why a policy of that namespace may not remediate through that source; None: it may."""
+        try:
+            self._admit(source, namespace, _remediating(namespace, source))
+        except FaultError as error:
+            return error.fault.message
+        return None
+
+    async def deprecate(
+        self, namespace: str, probe: TrustDrift, ids: Sequence[str], at: datetime
+    ) -> Deprecation:
+        """Deprecates playbooks for a policy of that namespace, as `Instrument.deprecate` says.
+
+        Raises:
+            UnconfirmedError: something may have been changed.
+            FaultError: why nothing was; also that the source may not be used for it.
+        """
+        source = probe.source_ref.name
+        entry = await self._admitted(source, namespace, _remediating(namespace, source))
+        async with self._keeper.borrow(entry) as instrument:
+            return await instrument.deprecate(probe, ids, at)
+
     async def run(self) -> None:
         """Watches Secrets, probes sources, announces changes; until cancelled."""
         self._running = True
@@ -154,7 +182,11 @@ class SourceDirectory:
 
     async def _measure(self, namespace: str, probe: Probe, at: datetime) -> Outcome:
         try:
-            entry = await self._admitted(namespace, probe)
+            entry = await self._admitted(
+                probe.source_ref.name,
+                namespace,
+                lambda spec, labels: admit(spec, namespace, labels, probe),
+            )
             async with self._keeper.borrow(entry) as instrument:
                 return await instrument.measure(probe, at)
         except FaultError as error:
@@ -166,28 +198,38 @@ class SourceDirectory:
                 message=f"the operator failed to measure: {type(error).__name__}",
             )
 
-    async def _admitted(self, namespace: str, probe: Probe) -> Entry:
-        """The source that the probe names, prepared; asked again if it changed meanwhile.
+    async def _admitted(self, name: str, namespace: str, admit: Admit) -> Entry:
+        """The source of that name, prepared; asked again if it changed meanwhile.
 
         Raises:
             FaultError: there is none, it may not be used for this, or not be prepared.
         """
-        name = probe.source_ref.name
         while True:
-            entry = self._entries.get(name)
-            if entry is None:
-                raise FaultError(
-                    Reason.SOURCE_NOT_FOUND,
-                    f"there is no GovernanceSource {name}: create it, or name another in sourceRef",
-                )
-            if not isinstance(entry.spec, Fault):
-                labels = self._namespaces.get(namespace)
-                refused = admit(entry.spec, namespace, labels, probe)
-                if refused is not None:
-                    raise FaultError(refused.reason, refused.message)
+            entry = self._admit(name, namespace, admit)
             await self._keeper.prepare(entry)
             if self._entries.get(name) is entry:
                 return entry
+
+    def _admit(self, name: str, namespace: str, admit: Admit) -> Entry:
+        """The source of that name, as it is now.
+
+        Raises:
+            FaultError: there is none, it can't be understood, or may not be used for this.
+        """
+        entry = self._entries.get(name)
+        if entry is None:
+            raise FaultError(
+                Reason.SOURCE_NOT_FOUND,
+                f"there is no GovernanceSource {name}: create it, or name another in sourceRef",
+            )
+        refused = (
+            entry.spec
+            if isinstance(entry.spec, Fault)
+            else admit(entry.spec, self._namespaces.get(namespace))
+        )
+        if refused is not None:
+            raise FaultError(refused.reason, refused.message)
+        return entry
 
     async def _look_at_secrets(self) -> None:
         """Reads every Secret once; sources whose Secrets changed get new instruments."""
@@ -209,3 +251,7 @@ class SourceDirectory:
         if watch := self._watches.pop(entry.key.uid, None):
             watch.cancel()
         self._keeper.drop(entry)
+
+
+def _remediating(namespace: str, source: str) -> Admit:
+    return lambda spec, labels: may_remediate(spec, namespace, labels, source)
