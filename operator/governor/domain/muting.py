@@ -1,0 +1,160 @@
+"""What a GovernanceMute is worth, and which checks it silences."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from governor.api.loading import load_mute
+from governor.api.mute import LONGEST_DAYS, MuteSpec, MuteStatus
+from governor.domain.conditions import Told, upsert
+from governor.domain.judging import one_line
+from governor.domain.policies import Check, Policy
+from governor.domain.surroundings import Mute
+from governor.errors import SpecError
+from governor.values.severities import Severity
+
+ACCEPTED = "Accepted"
+ACTIVE = "Active"
+
+EXPIRED = "Expired"
+POLICY_NOT_FOUND = "PolicyNotFound"
+
+LONGEST = timedelta(days=LONGEST_DAYS)
+
+
+def silences(
+    mute: Mute, policy: Policy, check: Check | None, *, severity: Severity = "critical"
+) -> bool:
+    """Whether a mute silences a check, as far as the policy lets it; whatever the time.
+
+    Args:
+        mute: names the policy.
+        policy: says what may be muted.
+        check: one of the policy's; None: the policy as a whole.
+        severity: of a finding of the policy as a whole.
+    """
+    if check is not None:
+        named = not mute.checks or check.name in mute.checks
+        return named and _may_be_muted(policy, check.severity)
+    # A mute that can silence no check says so in its status, and then silences nothing.
+    whole = not mute.checks and any(_may_be_muted(policy, c.severity) for c in policy.checks)
+    return whole and _may_be_muted(policy, severity)
+
+
+def in_force(mute: Mute, now: datetime) -> bool:
+    """Whether a mute has not ended yet."""
+    return now < mute.expires_at
+
+
+def mute_of(body: Mapping[str, Any]) -> Mute | None:
+    """The mute that an object is; None if it can't be honoured at any time.
+
+    One that has ended is given: when it silences is asked with the time.
+    """
+    try:
+        spec = load_mute(body)
+    except SpecError:
+        return None
+    created = _created_at(body)
+    if not created < spec.expires_at <= created + LONGEST:
+        return None
+    return _mute(body, spec, created)
+
+
+def judged(
+    before: MuteStatus, body: Mapping[str, Any], policy: Policy | None, now: datetime
+) -> MuteStatus:
+    """The status of a mute.
+
+    Args:
+        before: what it was.
+        body: the mute.
+        policy: the one that it names; None if there is none that can be understood.
+        now: the time.
+    """
+    generation = body["metadata"].get("generation", 0)
+    truth, reason, message = accepted = _accepted(body, policy, now)
+    active: Told = ("False", reason, "silences nothing: see Accepted")
+    if truth == "True":
+        active = ("True", "Muting", message)
+    conditions = before.conditions
+    for type_, told in ((ACCEPTED, accepted), (ACTIVE, active)):
+        conditions = upsert(conditions, type_, told, generation=generation, now=now)
+    return before.model_copy(update={"observed_generation": generation, "conditions": conditions})
+
+
+def _accepted(body: Mapping[str, Any], policy: Policy | None, now: datetime) -> Told:
+    try:
+        spec = load_mute(body)
+    except SpecError as error:
+        return "False", "SpecInvalid", one_line(str(error))
+    created = _created_at(body)
+    latest = f"{_text(created + LONGEST)} at the latest, {LONGEST_DAYS} days after its creation"
+    if spec.expires_at > created + LONGEST:
+        return "False", "TooLong", f"it is not honoured: let expiresAt be {latest}"
+    if spec.expires_at <= now:
+        ended = spec.expires_at.isoformat(timespec="seconds")
+        return "False", EXPIRED, f"it ended at {ended}: delete it, or let it end later: {latest}"
+    name, namespace = spec.policy_ref.name, body["metadata"]["namespace"]
+    if policy is None:
+        told = (
+            f"there is no GovernancePolicy {name} in namespace {namespace} that can be understood"
+        )
+        return "False", POLICY_NOT_FOUND, f"{told}: create or mend it, or name another in policyRef"
+    return _over_checks(_mute(body, spec, created), name, policy)
+
+
+def _over_checks(mute: Mute, name: str, policy: Policy) -> Told:
+    """What an acceptable mute does to a policy of that name."""
+    own = [check.name for check in policy.checks]
+    unknown = [check for check in mute.checks if check not in own]
+    if mute.checks and len(unknown) == len(mute.checks):
+        told = f"GovernancePolicy {name} has no check {_list(unknown)}: it has {_list(own)}"
+        return "False", "CheckNotFound", told
+    silenced = [check.name for check in policy.checks if silences(mute, policy, check)]
+    kept = [c for c in own if c not in silenced and (not mute.checks or c in mute.checks)]
+    if not silenced:
+        told = f"GovernancePolicy {name} forbids to mute {_list(kept)}"
+        return "False", "Forbidden", f"{told}: its spec.mutes would have to be Allowed"
+    what = f"all {len(own)} checks" if silenced == own and len(own) > 1 else _list(silenced)
+    if not mute.checks:
+        what += " and the findings of the policy as a whole"
+        if not silences(mute, policy, None, severity="critical"):
+            kept.append("the finding that governance itself fails")
+    told = f"silences {what} until {_text(mute.expires_at)}"
+    if kept:
+        told += f"; not silenced, as spec.mutes of the policy is not Allowed: {_list(kept)}"
+    if unknown:
+        told += f"; the policy has no check {_list(unknown)}"
+    return "True", "Accepted", told
+
+
+def _may_be_muted(policy: Policy, severity: Severity) -> bool:
+    if policy.mutes is None:
+        return severity != "critical"
+    return policy.mutes == "Allowed"
+
+
+def _mute(body: Mapping[str, Any], spec: MuteSpec, created: datetime) -> Mute:
+    return Mute(
+        uid=body["metadata"]["uid"],
+        name=body["metadata"]["name"],
+        checks=spec.checks or (),
+        reason=spec.reason,
+        owner=spec.owner,
+        created_at=created,
+        expires_at=spec.expires_at.astimezone(UTC),
+    )
+
+
+def _created_at(body: Mapping[str, Any]) -> datetime:
+    """As the API server says, which lets nobody change it."""
+    return datetime.fromisoformat(body["metadata"]["creationTimestamp"])
+
+
+def _text(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names)
