@@ -14,6 +14,7 @@ from governor.domain.muting import LONGEST, in_force, judged, mute_of, silences
 from governor.domain.policies import Policy
 from governor.domain.surroundings import Mute
 
+CENTURY = datetime(2000, 1, 1)  # noqa: DTZ001 - hypothesis adds the zones
 TWO = (slo("first"), slo("second", severity="critical"))
 
 
@@ -104,14 +105,14 @@ def test_what_is_honoured_is_what_was_written() -> None:
 
 
 @given(
-    created=st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1)).map(  # noqa: DTZ001
+    created=st.datetimes(CENTURY, CENTURY.replace(year=2099)).map(
         lambda at: at.replace(microsecond=0, tzinfo=UTC)
     ),
     ends=st.one_of(
-        st.datetimes(timezones=st.timezones()).filter(lambda at: at.utcoffset() is not None),
+        st.datetimes(CENTURY, CENTURY.replace(year=2099), timezones=st.timezones()),
         st.integers(-5, 5),
     ),
-    asked=st.datetimes(datetime(2000, 1, 1), datetime(2101, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    asked=st.datetimes(CENTURY, CENTURY.replace(year=2100), timezones=st.just(UTC)),
 )
 def test_no_mute_is_ever_honoured_beyond_90_days_after_its_creation(
     created: datetime, ends: datetime | int, asked: datetime
@@ -137,7 +138,7 @@ def test_no_mute_is_ever_honoured_beyond_90_days_after_its_creation(
     [
         (LONGEST, "Accepted"),
         (LONGEST + timedelta(microseconds=1), "TooLong"),
-        (timedelta(days=36500), "TooLong"),
+        (timedelta(days=26000), "TooLong"),
         (timedelta(microseconds=1), "Accepted"),
         (timedelta(0), "Expired"),
         (timedelta(days=-700), "Expired"),
@@ -151,9 +152,9 @@ def test_a_mute_ends_after_its_creation_and_within_90_days(ends: timedelta, reas
     assert (mute_of(of) is not None) is (reason == "Accepted")
 
 
-@pytest.mark.parametrize("ends", ["9999-12-31T23:59:59-14:00", "0001-01-01T00:00:00+14:00"])
-def test_times_at_the_end_of_the_calendar_are_judged(ends: str) -> None:
-    """What UTC has no date for."""
+@pytest.mark.parametrize("ends", ["2099-12-31T23:59:59-14:00", "2000-01-01T00:00:00+14:00"])
+def test_times_at_the_ends_of_what_can_be_written_are_judged(ends: str) -> None:
+    """In UTC, they are in another century."""
     of = body(expiresAt=ends)
 
     assert told(of, policy())[0] == "False"
@@ -254,7 +255,7 @@ def test_an_accepted_mute_says_whom_it_silences_and_whom_not(
             body(expiresAt="tomorrow"),
             policy(),
             "SpecInvalid",
-            "spec.expiresAt: should be a valid datetime",
+            "spec.expiresAt: write a date and a time with its zone",
         ),
     ],
 )
