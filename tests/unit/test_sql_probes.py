@@ -101,10 +101,17 @@ def test_every_kind_names_its_findings_and_the_next_action(
 @pytest.mark.parametrize(
     ("probe", "parameters"),
     [
-        (TrustDrift.model_validate(SOURCE), (Decimal("0.2"), AT - timedelta(days=30))),
+        (TrustDrift.model_validate(SOURCE), (Decimal("0.2"), AT - timedelta(days=30), 20)),
         (
-            TrustDrift.model_validate({**SOURCE, "minimumTrust": 0, "deprecateUnusedAfter": "36h"}),
-            (Decimal(0), AT - timedelta(hours=36)),
+            TrustDrift.model_validate(
+                {
+                    **SOURCE,
+                    "minimumTrust": 0,
+                    "deprecateUnusedAfter": "36h",
+                    "maxPerRun": 1,
+                }
+            ),
+            (Decimal(0), AT - timedelta(hours=36), 1),
         ),
         (KnowledgeDegradation.model_validate(SOURCE), (AT - timedelta(days=7),)),
         (

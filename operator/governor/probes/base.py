@@ -74,7 +74,7 @@ class Probe(SpecModel, ABC):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SqlQuery:
-    """One read-only statement, its parameters, and the columns that it relies on."""
+    """One statement, its parameters, and the columns that it relies on."""
 
     text: str
     """The statement; parameters are `$1`, `$2`, …"""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import asyncpg
 
 from governor.adapters.postgres.pools import Connection
+from governor.adapters.postgres.relations import plain
 from governor.probes.base import SqlAnswer, SqlQuery
 from governor.values.outcomes import FaultError
 from governor.values.reasons import Reason
@@ -87,7 +88,7 @@ async def _require(
     for attribute in described.get_attributes():
         allowed = columns[attribute.name]
         if attribute.type.name not in allowed:
-            where = relation.replace('"', "")
+            where = plain(relation)
             raise FaultError(
                 Reason.COLUMN_TYPE,
                 f"{where}.{attribute.name} is {attribute.type.name}, not {allowed[0]}: change its "

@@ -22,6 +22,13 @@ class Place:
     dsn: Dsn
     custom: bool
     """Whether the statement is a policy author's own."""
+    writes: str | None = None
+    """The relation that is updated, schema-qualified; None where all is only read."""
+
+    @property
+    def schema(self) -> str:
+        """Where the relation is that is updated."""
+        return (self.writes or "").partition(".")[0]
 
     @property
     def relation_remedy(self) -> str:
@@ -53,6 +60,25 @@ _STATES: dict[str, tuple[Reason, str]] = {
     "57014": (Reason.TIMEOUT, "raise spec.postgres.statementTimeout, or add an index"),
     "57P05": (Reason.TIMEOUT, "raise the server's timeout for this role"),
     "P0": (Reason.QUERY_INVALID, "{relation}"),
+}
+# Where playbooks are deprecated, these come first.
+_GRANTS = (
+    "GRANT USAGE ON SCHEMA {schema} and SELECT, UPDATE (status) ON {writes} to the role of the "
+    "{secret}"
+)
+_PRIMARY = (Reason.SERVER_ERROR, "name the primary server in the {secret}: this one is read-only")
+_REFUSED = (Reason.QUERY_INVALID, "let {writes} take the status 'deprecated'")
+_WRITING_STATES: dict[str, tuple[Reason, str]] = {
+    "0A000": _PRIMARY,
+    "23": _REFUSED,
+    "25006": _PRIMARY,
+    "42501": (Reason.PERMISSION_DENIED, _GRANTS),
+    "44": _REFUSED,
+    "55000": (
+        Reason.QUERY_INVALID,
+        "map a table, or a view that can be updated, in spec.postgres.relations",
+    ),
+    "55P03": (Reason.TIMEOUT, "something holds a lock on {writes}"),
 }
 _SAID_LENGTH = 110
 """So much of the server's words is told: the remedy must have room after them."""
@@ -95,9 +121,15 @@ def connecting_fault_of(error: Exception, place: Place) -> FaultError:
 
 def _from_server(error: asyncpg.PostgresError, place: Place) -> FaultError:
     state = getattr(error, "sqlstate", None) or ""
-    reason, remedy = _STATES.get(state) or _STATES.get(state[:2]) or _OTHER_STATE
+    states = _STATES | _WRITING_STATES if place.writes else _STATES
+    reason, remedy = states.get(state) or states.get(state[:2]) or _OTHER_STATE
     said = one_line(str(error.args[0] if error.args else ""))[:_SAID_LENGTH]
-    remedy = remedy.format(secret=place.dsn.secret, relation=place.relation_remedy)
+    remedy = remedy.format(
+        secret=place.dsn.secret,
+        relation=place.relation_remedy,
+        writes=place.writes,
+        schema=place.schema,
+    )
     return FaultError(reason, f"{said or type(error).__name__}: {remedy}")
 
 

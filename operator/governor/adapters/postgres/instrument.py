@@ -1,16 +1,19 @@
 """Answers SQL probes from one PostgreSQL."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
 from governor.adapters.postgres.asking import ask, ask_custom
+from governor.adapters.postgres.deprecating import Attempt
 from governor.adapters.postgres.errors import Place, fault_of
 from governor.adapters.postgres.pools import Connection, Pool
+from governor.app.ports import Deprecation
 from governor.domain.judging import one_line
 from governor.probes.base import Access, Probe, SqlProbe
-from governor.values.outcomes import Fault, FaultError, Outcome
+from governor.probes.trust_drift import TrustDrift
+from governor.values.outcomes import Fault, FaultError, Outcome, UnconfirmedError
 from governor.values.reasons import Reason
 
 GRACE_SECONDS = 2.0
@@ -29,7 +32,7 @@ class Login:
         self._seconds = statement_seconds + GRACE_SECONDS
 
     async def run(self, work: Callable[[Connection], Awaitable[Result]]) -> Result:
-        """Does the work in a READ ONLY transaction; cancels it at the deadline.
+        """Does the work in a transaction; cancels it at the deadline.
 
         Raises:
             FaultError: whatever went wrong.
@@ -53,14 +56,19 @@ class Login:
 
 
 class PostgresInstrument:
-    """An `Instrument` over one login for the built-in checks and one for custom SQL."""
+    """An `Instrument` over three logins: for built-in checks, custom SQL and remediation."""
 
     def __init__(
-        self, builtin: Login, custom: Login | FaultError, relations: Mapping[str, str]
+        self,
+        builtin: Login,
+        custom: Login | FaultError,
+        remediation: Login | FaultError,
+        relations: Mapping[str, str],
     ) -> None:
-        """Takes a fault in place of the custom login: it must not stop the built-ins."""
+        """Takes a fault in place of another login: it must not stop the built-ins."""
         self._builtin = builtin
         self._custom = custom
+        self._remediation = remediation
         self._relations = relations
 
     async def measure(self, probe: Probe, at: datetime) -> Outcome:
@@ -76,21 +84,32 @@ class PostgresInstrument:
                 message=f"the answer can't be understood ({type(error).__name__})",
             )
 
+    async def deprecate(self, probe: TrustDrift, ids: Sequence[str], at: datetime) -> Deprecation:
+        attempt = Attempt(probe=probe, relations=self._relations, ids=ids, at=at)
+        try:
+            if isinstance(self._remediation, FaultError):
+                raise self._remediation
+            return await self._remediation.run(attempt.run)
+        except FaultError as error:
+            kind = UnconfirmedError if attempt.committing else FaultError
+            raise kind(error.fault.reason, one_line(error.fault.message)) from error
+
     async def version(self) -> str:
         try:
             version = await self._builtin.run(_version)
-            if isinstance(self._custom, Login):
-                await self._custom.run(_version)
-            elif self._custom.fault.reason is not Reason.SOURCE_FORBIDDEN:
-                raise self._custom
+            for login in (self._custom, self._remediation):
+                if isinstance(login, Login):
+                    await login.run(_version)
+                elif login.fault.reason is not Reason.SOURCE_FORBIDDEN:
+                    raise login
         except FaultError as error:
             raise FaultError(error.fault.reason, one_line(error.fault.message)) from error
         return one_line(f"PostgreSQL {version}")
 
     async def close(self) -> None:
-        await self._builtin.close()
-        if isinstance(self._custom, Login):
-            await self._custom.close()
+        for login in (self._builtin, self._custom, self._remediation):
+            if isinstance(login, Login):
+                await login.close()
 
     async def _measure(self, probe: SqlProbe, at: datetime) -> Outcome:
         query = probe.query(self._relations, at)

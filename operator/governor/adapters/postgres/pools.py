@@ -1,8 +1,9 @@
 """Few connections, each handed on without a trace of its last use.
 
 The driver's own pool resets what it knows of; here a statement may be anybody's. So
-every use is one READ ONLY transaction that is rolled back, followed by DISCARD ALL: a
-setting or an advisory lock would otherwise survive the transaction and meet the next check.
+every use is one transaction that is rolled back, followed by DISCARD ALL: a setting or an
+advisory lock would otherwise survive the transaction and meet the next check. It is READ
+ONLY but for the login that remediates, whose use may commit before it ends.
 """
 
 import asyncio
@@ -49,7 +50,7 @@ class Pool:
         self._place = place
         self._tls = tls
         self._size = size
-        self._begin = f"BEGIN READ ONLY; SET LOCAL statement_timeout = {statement_seconds * 1000}"
+        self._begin = _begin(statement_seconds * 1000, writes=place.writes is not None)
         self._slots = asyncio.Semaphore(size)
         self._idle: list[tuple[float, Connection]] = []
         self._tasks: set[asyncio.Task[None]] = set()
@@ -58,7 +59,7 @@ class Pool:
 
     @asynccontextmanager
     async def transaction(self, deadline: float) -> AsyncIterator[Connection]:
-        """A connection of one's own, in a READ ONLY transaction that is always rolled back.
+        """A connection of one's own, in a transaction that is always rolled back.
 
         A statement that is cancelled here is cancelled on the server too.
 
@@ -195,6 +196,16 @@ class Pool:
         self._tasks.add(task)  # The loop itself keeps no strong reference.
         task.add_done_callback(self._tasks.discard)
         return task
+
+
+def _begin(milliseconds: int, *, writes: bool) -> str:
+    """Who waits for a lock gives up before the statement does: the reason is then plain."""
+    if not writes:
+        return f"BEGIN READ ONLY; SET LOCAL statement_timeout = {milliseconds}"
+    return (
+        f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = "
+        f"{milliseconds // 2}; SET LOCAL statement_timeout = {milliseconds}"
+    )
 
 
 async def _farewell(connection: Connection) -> None:

@@ -18,6 +18,11 @@ def qualified(relation: str) -> str:
     return f"{_quoted(schema or DEFAULT_SCHEMA)}.{_quoted(table)}"
 
 
+def plain(relation: str) -> str:
+    """`schema.table` without the quotes, for messages."""
+    return relation.replace('"', "")
+
+
 def _quoted(identifier: str) -> str:
     doubled = identifier.replace('"', '""')
     return f'"{doubled}"'

@@ -1,10 +1,13 @@
 """Answers promql probes from one Prometheus."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from governor.adapters.prometheus.queries import QueryRunner
+from governor.app.ports import Deprecation
 from governor.domain.judging import one_line
 from governor.probes.base import Probe, PromProbe
+from governor.probes.trust_drift import TrustDrift
 from governor.values.outcomes import Fault, FaultError, Outcome
 from governor.values.reasons import Reason
 
@@ -22,6 +25,10 @@ class PrometheusInstrument:
             return probe.read(await self._runner.instant(probe.expression, at))
         except FaultError as error:
             return Fault(reason=error.fault.reason, message=one_line(error.fault.message))
+
+    async def deprecate(self, probe: TrustDrift, ids: Sequence[str], at: datetime) -> Deprecation:
+        del probe, ids, at  # Nothing here can be changed.
+        raise FaultError(Reason.SOURCE_NOT_FOUND, "a postgres source is needed")
 
     async def version(self) -> str:
         try:
