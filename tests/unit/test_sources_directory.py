@@ -1,7 +1,7 @@
 """The directory over doubles: who is measured, with what, when that changes, and what is told."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -12,11 +12,13 @@ import pytest
 from governor.adapters.memory.status_store import InMemoryStatusStore
 from governor.adapters.memory.telemetry import InMemoryTelemetry
 from governor.api.source import SourceSpec
-from governor.app.ports import Json, ObjectKey
+from governor.app.ports import Deprecation, Json, ObjectKey
+from governor.app.resources import Namespaces
 from governor.app.sources import Pace, SourceDirectory
 from governor.errors import UnavailableError
 from governor.probes.base import Probe, SourceRef
 from governor.probes.promql import Promql
+from governor.probes.trust_drift import TrustDrift
 from governor.values.outcomes import Fault, FaultError, Measurement, Outcome
 from governor.values.reasons import Reason
 
@@ -63,6 +65,9 @@ class Instrument:
             raise self.fault
         return Measurement(value=self.number)
 
+    async def deprecate(self, probe: TrustDrift, ids: Sequence[str], at: datetime) -> Deprecation:
+        raise AssertionError(f"nobody asked for it: {probe}, {ids}, {at}")
+
     async def version(self) -> str:
         await self.gate.wait()
         if self.fault:
@@ -88,12 +93,14 @@ class World:
     build_fault: Exception | None = None
     instrument_fault: Exception | None = None
     gate: asyncio.Event = field(default_factory=asyncio.Event)
+    namespaces: Namespaces = field(default_factory=Namespaces)
 
     def __post_init__(self) -> None:
         self.gate.set()
         self.directory = SourceDirectory(
             maker=self,
             secrets=self,
+            namespaces=self.namespaces,
             store=self.store,
             clock=Clock(),
             telemetry=self.telemetry,
@@ -204,7 +211,7 @@ async def test_a_source_that_is_gone(world: World) -> None:
 async def test_who_is_not_allowed_reaches_nothing(world: World) -> None:
     """A refused policy neither builds nor asks an instrument, nor reads a Secret."""
     world.create(CLOSED)
-    world.directory.namespace_seen("web", {"team": "web"})
+    world.namespaces.seen("web", {"team": "web"})
 
     assert reason(await world.measure(namespace="web")) is Reason.SOURCE_FORBIDDEN
     assert reason(await world.measure(namespace="unknown")) is Reason.SOURCE_FORBIDDEN
@@ -215,15 +222,15 @@ async def test_a_namespace_changes_its_labels(world: World) -> None:
     """Permission follows the labels, and only a change of permission is announced."""
     world.create(CLOSED)
     world.create(OPEN, name="open")
-    world.directory.namespace_seen("aiops", {"team": "web"})
+    world.namespaces.seen("aiops", {"team": "web"})
     world.directory.listed()
     async with world.running():
         assert reason(await world.measure()) is Reason.SOURCE_FORBIDDEN
-        world.directory.namespace_seen("aiops", {"team": "aiops", "more": "x"})
+        world.namespaces.seen("aiops", {"team": "aiops", "more": "x"})
         await until(lambda: bool(world.changes))
         assert await world.measure() == Measurement(value=1)
-        world.directory.namespace_seen("aiops", {"team": "aiops"})
-        world.directory.namespace_gone("aiops")
+        world.namespaces.seen("aiops", {"team": "aiops"})
+        world.namespaces.gone("aiops")
 
         assert reason(await world.measure()) is Reason.SOURCE_FORBIDDEN
     assert world.changes == ["prom"]
