@@ -33,6 +33,7 @@ from governor.api import API_VERSION
 from governor.app.healing import keep_healed
 from governor.app.ports import InstrumentMaker, Sink
 from governor.app.relaying import Relay
+from governor.app.resources import Namespaces
 from governor.app.scheduling import Scheduler
 from governor.app.services import Services
 from governor.app.sources import SourceDirectory
@@ -111,10 +112,10 @@ async def run(settings: Settings) -> None:
             return identity.server, open_session(identity, trace)
 
         watching = run_kopf(
-            informed=Relay(operator.scheduler, operator.sources),
+            informed=Relay(operator.scheduler, operator.sources, operator.namespaces),
             pulse=liveness,
             open_session=session,
-            crds_served=lambda: _prepare(connection, operator.sources),
+            crds_served=lambda: _prepare(connection, operator),
             ticks=TICKS,
             tick_length=tick_length,
             stop=stop,
@@ -129,6 +130,7 @@ class _Operator:
 
     scheduler: Scheduler
     sources: SourceDirectory
+    namespaces: Namespaces
     sink: Sink
 
     async def run(self, watching: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
@@ -172,10 +174,11 @@ def _joined(
     def changed(source: str) -> None:
         scheduler.source_changed(source)
 
-    clock = SystemClock()
+    clock, namespaces = SystemClock(), Namespaces()
     sources = SourceDirectory(
         maker=instruments(),
         secrets=KubernetesSecretReader(connection, namespace=namespace),
+        namespaces=namespaces,
         store=source_store(connection),
         clock=clock,
         telemetry=telemetry,
@@ -191,10 +194,10 @@ def _joined(
             clock=clock,
         )
     )
-    return _Operator(scheduler=scheduler, sources=sources, sink=sink)
+    return _Operator(scheduler=scheduler, sources=sources, namespaces=namespaces, sink=sink)
 
 
-async def _prepare(connection: Connection, sources: SourceDirectory) -> None:
+async def _prepare(connection: Connection, operator: _Operator) -> None:
     """Returns once our CRDs are served and all sources and namespaces are known.
 
     Policies are seen after that: none must find a source missing that was only not
@@ -204,15 +207,15 @@ async def _prepare(connection: Connection, sources: SourceDirectory) -> None:
         await wait_for_crds(connection, _report_crds)
         try:
             async for body in list_all(connection, f"/apis/{API_VERSION}/{SOURCES}"):
-                sources.seen(body)
+                operator.sources.seen(body)
             async for body in list_all(connection, f"/api/v1/{NAMESPACES}"):
                 metadata = body["metadata"]
-                sources.namespace_seen(metadata["name"], metadata.get("labels") or {})
+                operator.namespaces.seen(metadata["name"], metadata.get("labels") or {})
         except StoreError as error:
             _log.warning("sources can't be listed yet", extra={"error": str(error)})
             await asyncio.sleep(RETRY_SECONDS)
         else:
-            sources.listed()
+            operator.sources.listed()
             return
 
 

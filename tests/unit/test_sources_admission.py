@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from governor.api.source import SourceSpec
-from governor.domain.sources import access_of, admit, allows, parse, secret_names
+from governor.domain.resources import allows, secret_names
+from governor.domain.sources import access_of, admit, parse
 from governor.probes.base import Access, Probe, SourceRef
 from governor.probes.execution_blast_radius import ExecutionBlastRadius
 from governor.probes.promql import Promql

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from governor.app.ports import Json
+from governor.app.resources import Namespaces
 from governor.app.scheduling import Scheduler
 from governor.app.sources import SourceDirectory
 
@@ -10,9 +11,12 @@ from governor.app.sources import SourceDirectory
 class Relay:
     """The whole application as the handlers know it (`app.ports.Informed`)."""
 
-    def __init__(self, scheduler: Scheduler, sources: SourceDirectory) -> None:
+    def __init__(
+        self, scheduler: Scheduler, sources: SourceDirectory, namespaces: Namespaces
+    ) -> None:
         self._scheduler = scheduler
         self._sources = sources
+        self._namespaces = namespaces
 
     def policy_seen(self, body: Json) -> None:
         """A policy is there, new or changed."""
@@ -36,8 +40,8 @@ class Relay:
 
     def namespace_seen(self, name: str, labels: Mapping[str, str]) -> None:
         """A namespace is there, new or changed."""
-        self._sources.namespace_seen(name, labels)
+        self._namespaces.seen(name, labels)
 
     def namespace_gone(self, name: str) -> None:
         """A namespace was deleted."""
-        self._sources.namespace_gone(name)
+        self._namespaces.gone(name)

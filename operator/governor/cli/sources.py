@@ -18,7 +18,7 @@ from governor.api import API_VERSION
 from governor.api.loading import load_source
 from governor.api.source import SourceSpec
 from governor.cli.documents import Document, read
-from governor.domain.sources import secret_names
+from governor.domain.resources import secret_names
 from governor.errors import SpecError
 from governor.probes.base import Access
 

@@ -1,24 +1,19 @@
 """Who may measure what from which source, and how a source's status says that it is there."""
 
-from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
-from typing import assert_never
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
-from governor.api.namespaces import LabelRequirement, LabelSelector
-from governor.api.servers import BasicSecretRef, SecretKeyRef
 from governor.api.source import SourceSpec, SourceStatus
 from governor.domain.conditions import READY, Told, upsert
 from governor.domain.judging import one_line
+from governor.domain.resources import Labels, allows, misread
 from governor.probes.base import Access, Probe, SourceKind
 from governor.values.outcomes import Fault
 from governor.values.reasons import Reason
 
 PROBED_EVERY = timedelta(minutes=5)
 """How old `lastProbed` may get while nothing else changes: a write a probing is too many."""
-
-Labels = Mapping[str, str]
 
 
 def admit(
@@ -85,15 +80,6 @@ def _refusal(
     return None
 
 
-def allows(spec: SourceSpec, namespace_labels: Labels | None) -> bool:
-    """Whether policies of a namespace with these labels may use the source."""
-    if spec.allowed_namespaces.from_ == "All":
-        return True
-    if namespace_labels is None or spec.allowed_namespaces.selector is None:
-        return False
-    return _selects(spec.allowed_namespaces.selector, namespace_labels)
-
-
 def kind_of(spec: SourceSpec) -> SourceKind:
     """What the source is; its rules make it exactly one."""
     return SourceKind.POSTGRES if spec.postgres is not None else SourceKind.PROMETHEUS
@@ -104,52 +90,14 @@ def access_of(spec: SourceSpec) -> tuple[Access, ...]:
     return (Access.BUILTIN_CHECKS,) if spec.access is None else spec.access
 
 
-def secret_names(spec: BaseModel) -> frozenset[str]:
-    """The names of all Secrets that a spec refers to, however deep."""
-    return frozenset(_references(spec))
-
-
-def _references(model: BaseModel) -> Iterator[str]:
-    for field in type(model).model_fields:
-        match getattr(model, field):
-            case SecretKeyRef(name=name) | BasicSecretRef(name=name):
-                yield name
-            case BaseModel() as inner:
-                yield from _references(inner)
-
-
-def _selects(selector: LabelSelector, labels: Labels) -> bool:
-    """As Kubernetes does: every part must hold, and an empty selector selects all."""
-    equal = (selector.match_labels or {}).items()
-    return all(labels.get(key) == value for key, value in equal) and all(
-        _holds(requirement, labels) for requirement in selector.match_expressions or ()
-    )
-
-
-def _holds(requirement: LabelRequirement, labels: Labels) -> bool:
-    there, values = requirement.key in labels, requirement.values or ()
-    match requirement.operator:
-        case "Exists":
-            return there
-        case "DoesNotExist":
-            return not there
-        case "In":
-            return there and labels[requirement.key] in values
-        case "NotIn":  # Also without the label: so says Kubernetes.
-            return not there or labels[requirement.key] not in values
-        case _:
-            assert_never(requirement.operator)
-
-
 def parse(name: str, spec: object) -> SourceSpec | Fault:
     """The source, or why it can't be understood. Tells no value: a url may hold a secret."""
     try:
         return SourceSpec.model_validate(spec)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False, include_context=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "spec"
-        why = f"GovernanceSource {name} can't be understood: {where}: {first['msg']}"
-        return Fault(reason=Reason.SOURCE_NOT_FOUND, message=one_line(why))
+        return Fault(
+            reason=Reason.SOURCE_NOT_FOUND, message=misread("GovernanceSource", name, error)
+        )
 
 
 def probed(

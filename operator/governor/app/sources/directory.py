@@ -1,28 +1,25 @@
 """Finds the source that a check names, asks whether it may be used, and measures from it."""
 
-import asyncio
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from governor.api.source import SourceSpec
 from governor.app.ports import (
     Clock,
     Deprecation,
+    Instrument,
     InstrumentMaker,
-    Json,
     SecretReader,
     StatusStore,
     Telemetry,
 )
-from governor.app.sources.announcing import Announcer, OnChange
-from governor.app.sources.entries import Entry, newer, read
-from governor.app.sources.instruments import InstrumentKeeper
-from governor.app.sources.pace import Pace, forever
-from governor.app.sources.readiness import Readiness
-from governor.app.sources.secret_cache import SecretCache
-from governor.domain.sources import Labels, admit, allows, may_remediate
+from governor.app.resources import Directory, Namespaces, OnChange
+from governor.app.sources.pace import Pace
+from governor.app.sources.readiness import Readiness, SourceEntry
+from governor.domain.resources import Labels
+from governor.domain.sources import admit, may_remediate, parse
 from governor.probes.base import Probe
 from governor.probes.trust_drift import TrustDrift
 from governor.values.outcomes import Fault, FaultError, Outcome
@@ -34,14 +31,15 @@ Admit = Callable[[SourceSpec, Labels | None], Fault | None]
 """Why a source may not be used from a namespace with these labels; None if it may."""
 
 
-class SourceDirectory:
-    """Every GovernanceSource and every namespace's labels, as last seen."""
+class SourceDirectory(Directory[SourceSpec, Instrument]):
+    """Every GovernanceSource, as last seen."""
 
     def __init__(
         self,
         *,
         maker: InstrumentMaker,
         secrets: SecretReader,
+        namespaces: Namespaces,
         store: StatusStore,
         clock: Clock,
         telemetry: Telemetry,
@@ -53,6 +51,7 @@ class SourceDirectory:
         Args:
             maker: builds instruments.
             secrets: reads Secrets of the operator's own namespace.
+            namespaces: say who may use which source.
             store: holds the GovernanceSources.
             clock: for conditions and `lastProbed`.
             telemetry: told of every probe and of every source's readiness.
@@ -61,66 +60,26 @@ class SourceDirectory:
             pace: how often to look.
         """
         pace = pace or Pace()
-        self.synced = asyncio.Event()
-        """Set by `listed`: from then on a source that is not known does not exist."""
-        self._pace = pace
+        super().__init__(
+            parse=parse,
+            maker=maker,
+            secrets=secrets,
+            namespaces=namespaces,
+            on_change=on_change,
+            pace=pace,
+        )
         self._telemetry = telemetry
-        self._secrets = SecretCache(secrets, pace.reading)
-        self._keeper = InstrumentKeeper(maker, self._secrets)
         self._readiness = Readiness(
             keeper=self._keeper, store=store, clock=clock, telemetry=telemetry, pace=pace
         )
-        self._announcer = Announcer(on_change, pace.gathering)
-        self._entries: dict[str, Entry] = {}
-        self._namespaces: dict[str, Mapping[str, str]] = {}
-        self._watches: dict[str, asyncio.Task[None]] = {}
-        self._running = False
 
-    def seen(self, body: Json) -> None:
-        """A source as the API server gave it, new or changed."""
-        entry = read(body)
-        known = self._entries.get(entry.name)
-        if known is not None and known.same_spec(entry):
-            known.body = newer(known.body, body)
-            return
-        if known is not None:
-            self._let_go(known)
-        self._entries[entry.name] = entry
-        self._announcer.add(entry.name)
-        if self._running:
-            self._watch(entry)
+    async def watch(self, entry: SourceEntry) -> None:
+        """Probes the source, and says in its status what came of it."""
+        await self._readiness.watch(entry)
 
-    def gone(self, uid: str) -> None:
-        """The source of that uid is no more; another of its name stays."""
-        entry = next((e for e in self._entries.values() if e.key.uid == uid), None)
-        if entry is None:
-            return
-        del self._entries[entry.name]
-        self._let_go(entry)
-        self._telemetry.source_ready(entry.name, None)
-        self._announcer.add(entry.name)
-
-    def namespace_seen(self, name: str, labels: Mapping[str, str]) -> None:
-        """A namespace's labels, new or changed."""
-        before = self._namespaces.get(name)
-        self._namespaces[name] = labels = dict(labels)
-        for entry in self._entries.values():
-            if isinstance(entry.spec, Fault):
-                continue
-            if allows(entry.spec, before) != allows(entry.spec, labels):
-                self._announcer.add(entry.name)
-
-    def namespace_gone(self, name: str) -> None:
-        """The namespace is no more, and neither are its policies."""
-        self._namespaces.pop(name, None)
-
-    def listed(self) -> None:
-        """Every source and namespace was seen once: policies may start.
-
-        What changed until now is not announced, as no policy has measured yet.
-        """
-        self._announcer.forget()
-        self.synced.set()
+    def forgotten(self, name: str) -> None:
+        """The source's series go."""
+        self._telemetry.source_ready(name, None)
 
     async def measure(self, namespace: str, probe: Probe, at: datetime) -> Outcome:
         """One measurement for a policy of that namespace; raises nothing but CancelledError."""
@@ -157,29 +116,6 @@ class SourceDirectory:
         async with self._keeper.borrow(entry) as instrument:
             return await instrument.deprecate(probe, ids, at)
 
-    async def run(self) -> None:
-        """Watches Secrets, probes sources, announces changes; until cancelled."""
-        self._running = True
-        try:
-            for entry in self._entries.values():
-                self._watch(entry)
-            await asyncio.gather(
-                forever(self._look_at_secrets, self._pace.secrets),
-                forever(self._announcer.announce, 0),
-            )
-        finally:
-            self._running = False
-            for task in self._watches.values():
-                task.cancel()
-            await asyncio.gather(*self._watches.values(), return_exceptions=True)
-            self._watches.clear()
-
-    async def close(self) -> None:
-        """Closes every instrument once it is idle; after `run` has ended."""
-        for entry in self._entries.values():
-            self._keeper.drop(entry)
-        await self._keeper.close()
-
     async def _measure(self, namespace: str, probe: Probe, at: datetime) -> Outcome:
         try:
             entry = await self._admitted(
@@ -198,7 +134,7 @@ class SourceDirectory:
                 message=f"the operator failed to measure: {type(error).__name__}",
             )
 
-    async def _admitted(self, name: str, namespace: str, admit: Admit) -> Entry:
+    async def _admitted(self, name: str, namespace: str, admit: Admit) -> SourceEntry:
         """The source of that name, prepared; asked again if it changed meanwhile.
 
         Raises:
@@ -210,7 +146,7 @@ class SourceDirectory:
             if self._entries.get(name) is entry:
                 return entry
 
-    def _admit(self, name: str, namespace: str, admit: Admit) -> Entry:
+    def _admit(self, name: str, namespace: str, admit: Admit) -> SourceEntry:
         """The source of that name, as it is now.
 
         Raises:
@@ -225,32 +161,11 @@ class SourceDirectory:
         refused = (
             entry.spec
             if isinstance(entry.spec, Fault)
-            else admit(entry.spec, self._namespaces.get(namespace))
+            else admit(entry.spec, self._namespaces.labels(namespace))
         )
         if refused is not None:
             raise FaultError(refused.reason, refused.message)
         return entry
-
-    async def _look_at_secrets(self) -> None:
-        """Reads every Secret once; sources whose Secrets changed get new instruments."""
-        entries = list(self._entries.values())
-        await self._secrets.refresh({name for entry in entries for name in entry.secrets})
-        for entry in self._entries.values():
-            if self._keeper.outdated(entry):
-                self._keeper.drop(entry)
-                entry.probe_now.set()
-                self._announcer.add(entry.name)
-
-    def _watch(self, entry: Entry) -> None:
-        self._watches[entry.key.uid] = asyncio.create_task(
-            self._readiness.watch(entry), name=f"probe source {entry.name}"
-        )
-
-    def _let_go(self, entry: Entry) -> None:
-        """Ends what is done for an entry; measurements under way end by themselves."""
-        if watch := self._watches.pop(entry.key.uid, None):
-            watch.cancel()
-        self._keeper.drop(entry)
 
 
 def _remediating(namespace: str, source: str) -> Admit:

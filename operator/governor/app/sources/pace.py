@@ -1,44 +1,16 @@
-"""How often the directory looks, and how it keeps on looking."""
+"""How often the directory of sources looks."""
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-_log = logging.getLogger(__name__)
+from governor.app import resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """Times in seconds; the defaults keep the promise of 10 s from a change to a run."""
-
-    secrets: float = 4.0
-    """Between two readings of every Secret that a source refers to."""
-
-    reading: float = 4.0
-    """How long a reading may take before what is known is used."""
+class Pace(resources.Pace):
+    """Times in seconds, beside those that all directories have."""
 
     probing: float = 60.0
     """Between two probings of a source."""
 
-    retrying: float = 10.0
-    """Until a source is probed again whose status could not be written."""
-
     patience: float = 45.0
     """How long one probing may take. Instruments have deadlines of their own."""
-
-    gathering: float = 0.2
-    """How long changes are gathered before policies are told: at start there are many."""
-
-
-async def forever(step: Callable[[], Awaitable[None]], seconds: float) -> None:
-    """Takes a step again and again, so many seconds apart; ends only when cancelled.
-
-    A step that raises is a bug: it is logged, and the next one is taken all the same.
-    """
-    while True:
-        try:
-            await step()
-        except Exception:  # noqa: BLE001 - it must go on
-            _log.exception("a background step of the sources failed; it goes on")
-        await asyncio.sleep(seconds)

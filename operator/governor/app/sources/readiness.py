@@ -4,20 +4,16 @@ import asyncio
 import logging
 from contextlib import suppress
 
-from pydantic import ValidationError
-
-from governor.api.source import SourceStatus
-from governor.app.ports import Clock, Json, StatusStore, Telemetry
-from governor.app.sources.entries import Entry
-from governor.app.sources.instruments import InstrumentKeeper
+from governor.api.source import SourceSpec, SourceStatus
+from governor.app.ports import Clock, Instrument, StatusStore, Telemetry
+from governor.app.resources import Entry, Keeper, StatusWriter
 from governor.app.sources.pace import Pace
 from governor.domain.sources import probed, worth_writing
-from governor.errors import ConflictError, GoneError, StoreError
+from governor.errors import StoreError
 from governor.values.outcomes import Fault, FaultError
 from governor.values.reasons import Reason
 
-_ATTEMPTS = 3
-"""So often a write that meets a newer version is decided anew."""
+SourceEntry = Entry[SourceSpec, Instrument]
 
 _log = logging.getLogger(__name__)
 
@@ -28,22 +24,22 @@ class Readiness:
     def __init__(
         self,
         *,
-        keeper: InstrumentKeeper,
+        keeper: Keeper[SourceSpec, Instrument],
         store: StatusStore,
         clock: Clock,
         telemetry: Telemetry,
         pace: Pace,
     ) -> None:
         self._keeper = keeper
-        self._store = store
+        self._writer = StatusWriter(store, SourceStatus, worth_writing)
         self._clock = clock
         self._telemetry = telemetry
         self._pace = pace
 
-    async def watch(self, entry: Entry) -> None:
+    async def watch(self, entry: SourceEntry) -> None:
         """Probes now, when the entry says so, and at its pace; until cancelled."""
         while True:
-            entry.probe_now.clear()
+            entry.look_now.clear()
             pause = self._pace.probing
             try:
                 found = await self._probe(entry)
@@ -56,9 +52,9 @@ class Readiness:
                 _log.exception("the status of source %s could not be told", entry.name)
             with suppress(TimeoutError):
                 async with asyncio.timeout(pause):
-                    await entry.probe_now.wait()
+                    await entry.look_now.wait()
 
-    async def _probe(self, entry: Entry) -> str | Fault:
+    async def _probe(self, entry: SourceEntry) -> str | Fault:
         """The server's version, or why it is not known."""
         try:
             async with asyncio.timeout(self._pace.patience):
@@ -78,41 +74,13 @@ class Readiness:
                 message=f"the operator failed to probe: {type(error).__name__}",
             )
 
-    async def _tell(self, entry: Entry, found: str | Fault) -> None:
+    async def _tell(self, entry: SourceEntry, found: str | Fault) -> None:
         """Writes the status, if it says something new.
 
         Raises:
             StoreError: it could not be written now.
         """
-        body, now = entry.body, self._clock.now()
-        for _ in range(_ATTEMPTS):
-            before = _status(body)
-            after = probed(before, found, generation=entry.generation, now=now)
-            if not worth_writing(before, after):
-                return
-            try:
-                entry.body = await self._store.replace_status(
-                    entry.key,
-                    body["metadata"]["resourceVersion"],
-                    after.model_dump(mode="json", by_alias=True, exclude_none=True),
-                )
-            except ConflictError:
-                try:
-                    body = await self._store.read(entry.key)
-                except GoneError:
-                    return
-                if body["metadata"].get("generation", 0) != entry.generation:
-                    return  # Its next version is probed and told by itself.
-            except GoneError:
-                return
-            else:
-                return
-        raise ConflictError(f"{_ATTEMPTS} writes in a row met a newer version")
-
-
-def _status(body: Json) -> SourceStatus:
-    """The status of an object; an empty one where it can't be understood."""
-    try:
-        return SourceStatus.model_validate(body.get("status") or {})
-    except ValidationError:
-        return SourceStatus()
+        now = self._clock.now()
+        await self._writer.write(
+            entry, lambda before: probed(before, found, generation=entry.generation, now=now)
+        )

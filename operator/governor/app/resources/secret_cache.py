@@ -1,4 +1,4 @@
-"""The Secrets that sources refer to, as last read: one reading each, however many ask."""
+"""The Secrets that resources refer to, as last read: one reading each, however many ask."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""Tells which sources changed, gathered: at start, thousands of namespaces are seen at once."""
+"""Tells which resources changed, gathered: at start, thousands of namespaces are seen at once."""
 
 import asyncio
 import logging
@@ -7,11 +7,11 @@ from collections.abc import Callable
 _log = logging.getLogger(__name__)
 
 OnChange = Callable[[str], None]
-"""Called with a source's name; must return at once."""
+"""Called with a resource's name; must return at once."""
 
 
 class Announcer:
-    """Calls back once per source and moment, however often it changed."""
+    """Calls back once per resource and moment, however often it changed."""
 
     def __init__(self, on_change: OnChange, gathering_seconds: float) -> None:
         self._on_change = on_change
@@ -20,7 +20,7 @@ class Announcer:
         self._some = asyncio.Event()
 
     def add(self, name: str) -> None:
-        """That source changed."""
+        """That resource changed."""
         self._names.add(name)
         self._some.set()
 
@@ -38,4 +38,4 @@ class Announcer:
             try:
                 self._on_change(name)
             except Exception:  # noqa: BLE001 - a caller's bug must not end the loop
-                _log.exception("a change of source %s could not be told", name)
+                _log.exception("a change of %s could not be told", name)

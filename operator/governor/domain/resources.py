@@ -1,0 +1,67 @@
+"""What cluster-scoped resources have in common: who may use them, which Secrets they name."""
+
+from collections.abc import Iterator, Mapping
+from typing import assert_never
+
+from pydantic import BaseModel, ValidationError
+
+from governor.api.channel import ChannelSpec
+from governor.api.namespaces import LabelRequirement, LabelSelector
+from governor.api.servers import BasicSecretRef, SecretKeyRef
+from governor.api.source import SourceSpec
+from governor.domain.judging import one_line
+
+Labels = Mapping[str, str]
+
+
+def allows(spec: SourceSpec | ChannelSpec, namespace_labels: Labels | None) -> bool:
+    """Whether policies of a namespace with these labels may use the resource."""
+    if spec.allowed_namespaces.from_ == "All":
+        return True
+    if namespace_labels is None or spec.allowed_namespaces.selector is None:
+        return False
+    return _selects(spec.allowed_namespaces.selector, namespace_labels)
+
+
+def secret_names(spec: BaseModel) -> frozenset[str]:
+    """The names of all Secrets that a spec refers to, however deep."""
+    return frozenset(_references(spec))
+
+
+def misread(kind: str, name: str, error: ValidationError) -> str:
+    """Why a resource can't be understood. Tells no value: a url may hold a secret."""
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    where = ".".join(str(part) for part in first["loc"]) or "spec"
+    return one_line(f"{kind} {name} can't be understood: {where}: {first['msg']}")
+
+
+def _references(model: BaseModel) -> Iterator[str]:
+    for field in type(model).model_fields:
+        match getattr(model, field):
+            case SecretKeyRef(name=name) | BasicSecretRef(name=name):
+                yield name
+            case BaseModel() as inner:
+                yield from _references(inner)
+
+
+def _selects(selector: LabelSelector, labels: Labels) -> bool:
+    """As Kubernetes does: every part must hold, and an empty selector selects all."""
+    equal = (selector.match_labels or {}).items()
+    return all(labels.get(key) == value for key, value in equal) and all(
+        _holds(requirement, labels) for requirement in selector.match_expressions or ()
+    )
+
+
+def _holds(requirement: LabelRequirement, labels: Labels) -> bool:
+    there, values = requirement.key in labels, requirement.values or ()
+    match requirement.operator:
+        case "Exists":
+            return there
+        case "DoesNotExist":
+            return not there
+        case "In":
+            return there and labels[requirement.key] in values
+        case "NotIn":  # Also without the label: so says Kubernetes.
+            return not there or labels[requirement.key] not in values
+        case _:
+            assert_never(requirement.operator)
