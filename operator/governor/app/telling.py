@@ -4,7 +4,7 @@ from governor.api.log import Entry, Transition
 from governor.api.policy import PolicySpec
 from governor.app.ports import Episode, EventRecord, ObjectKey
 from governor.domain.details import details
-from governor.domain.telling import EVENTS, event_note
+from governor.domain.telling import event_note, event_words
 
 _NAME_CHARACTERS = 200
 _ID_DIGITS = 16
@@ -44,7 +44,7 @@ def episode(entry: Entry, key: ObjectKey, spec: PolicySpec | None) -> Episode:
 
 def event(entry: Entry, key: ObjectKey) -> EventRecord:
     """The Event about the policy that tells of an entry; its name is the transition's."""
-    words = EVENTS[entry.transition]
+    words = event_words(entry)
     return EventRecord(
         name=_name(entry, key),
         regarding=key,

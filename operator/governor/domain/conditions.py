@@ -1,13 +1,15 @@
 """The conditions of a policy, as the table in `ARCHITECTURE.md` lists them."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal, assert_never
 
 from governor.api.conditions import Condition
+from governor.api.log import Entry, channel_of
 from governor.api.status import CheckStatus
 from governor.domain.judging import one_line
+from governor.domain.surroundings import ChannelView
 from governor.values.reasons import Reason, Verdict
 
 Truth = Literal["True", "False", "Unknown"]
@@ -17,6 +19,10 @@ Told = tuple[Truth, str, str]
 READY = "Ready"
 COMPLIANT = "Compliant"
 STALLED = "Stalled"
+NOTIFYING = "Notifying"
+
+PATIENCE = timedelta(minutes=1)
+"""So long a notification may wait before a condition says so."""
 
 _NAMED = 5
 """So many checks a message names before it only counts."""
@@ -59,20 +65,60 @@ def of_policy(
     suspended: bool,
     generation: int,
     now: datetime,
+    refused: str | None = None,
 ) -> tuple[Condition, ...]:
-    """`Ready`, `Compliant` and, where a person is needed, `Stalled`."""
+    """`Ready`, `Compliant` and, where a person is needed, `Stalled`.
+
+    Args:
+        before: as they were.
+        checks: as they are.
+        suspended: whether the policy is.
+        generation: of the policy.
+        now: the time.
+        refused: why what the policy enforces may not be done.
+    """
     at = partial(upsert, generation=generation, now=now)
     if suspended:
         message = "suspended: nothing is measured until spec.suspend is false"
         after = at(before, READY, ("True", "Suspended", message))
         after = at(after, COMPLIANT, ("Unknown", "Suspended", message))
         return remove(after, STALLED)
-    after = at(before, READY, _ready(checks))
+    after = at(before, READY, _ready(checks, refused))
     after = at(after, COMPLIANT, _compliant(checks))
     stuck = [c for c in checks if c.reason.needs_a_person]
     if not stuck:
         return remove(after, STALLED)
     return at(after, STALLED, ("True", stuck[0].reason, _names(stuck)))
+
+
+def notifying(
+    before: Sequence[Condition],
+    channels: Mapping[str, ChannelView],
+    pending: Sequence[Entry],
+    *,
+    generation: int,
+    now: datetime,
+) -> tuple[Condition, ...]:
+    """`Notifying`, where a policy names channels: whether they can be and are told."""
+    if not channels:
+        return remove(before, NOTIFYING)
+    told: Told = ("True", "Configured", "every channel can be told")
+    waiting = [
+        (name, entry.decided_at)
+        for entry in pending
+        for target in entry.targets
+        if (name := channel_of(target)) and now - entry.decided_at >= PATIENCE
+    ]
+    if waiting:
+        names = ", ".join(sorted({name for name, _ in waiting}))
+        since = min(at for _, at in waiting).strftime("%Y-%m-%dT%H:%M:%SZ")
+        message = f"{names}: notifications wait since {since}; see the channel's conditions"
+        told = ("False", "DeliveryFailing", message)
+    for fault in (view.fault for view in channels.values()):
+        if fault is not None:
+            told = ("False", *fault)
+            break
+    return upsert(before, NOTIFYING, told, generation=generation, now=now)
 
 
 def not_understood(
@@ -86,7 +132,7 @@ def not_understood(
     return at(after, STALLED, ("True", reason, message))
 
 
-def _ready(checks: Sequence[CheckStatus]) -> Told:
+def _ready(checks: Sequence[CheckStatus], refused: str | None) -> Told:
     errors = [c for c in checks if c.verdict is Verdict.ERROR]
     if errors:
         # What a person must mend stands before what may pass.
@@ -95,6 +141,8 @@ def _ready(checks: Sequence[CheckStatus]) -> Told:
     waiting = _unevaluated(checks)
     if waiting:
         return "Unknown", "Pending", f"{len(waiting)} of {len(checks)} checks not yet evaluated"
+    if refused:
+        return "False", "RemediationForbidden", refused
     return "True", "Evaluated", f"{_counted(len(checks))} evaluated"
 
 

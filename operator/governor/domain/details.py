@@ -45,7 +45,7 @@ def details(entry: Entry, spec: PolicySpec | None) -> dict[str, Any]:
     }
     parts["actionable"]["items"] = parts["remediation"]["items"]
     if kind is TrustDrift:
-        _tell_deprecations(parts)
+        _tell_deprecations(parts, enforced=spec is not None and spec.enforcement == "Enforce")
     _place_lists(entry, parts)
     return {
         "status": kind.FINDING_STATUS if kind else _STATUS.get(entry.event_type, "warning"),
@@ -120,14 +120,12 @@ def _objective(entry: Entry) -> dict[str, Any] | None:
     }
 
 
-def _tell_deprecations(parts: dict[str, dict[str, Any]]) -> None:
-    """Under Audit nothing is deprecated: it is said what would be."""
-    parts["remediation"] |= {
-        "auto_deprecated_count": 0,
-        "auto_deprecated_ids": [],
-        "would_deprecate_count": parts["impact"].pop("would_deprecate_count", None),
-        "would_deprecate_ids": [],
-    }
+def _tell_deprecations(parts: dict[str, dict[str, Any]], *, enforced: bool) -> None:
+    """Under Audit it is said what would be deprecated; what was, the sink adds."""
+    would = parts["impact"].pop("would_deprecate_count", None)
+    parts["remediation"] |= {"auto_deprecated_count": 0, "auto_deprecated_ids": []}
+    if not enforced:
+        parts["remediation"] |= {"would_deprecate_count": would, "would_deprecate_ids": []}
     parts["actionable"]["sample_playbook_ids"] = []
 
 
@@ -135,6 +133,8 @@ def _place_lists(entry: Entry, parts: dict[str, dict[str, Any]]) -> None:
     """Puts each list, and the count of what it had no room for, where it is read."""
     places = {"would_deprecate_ids": "remediation", "sample_playbook_ids": "actionable"}
     for name, value in _json_object(entry.lists).items():
+        if name.startswith("would_") and "would_deprecate_ids" not in parts["remediation"]:
+            continue  # they are deprecated, not only listed
         parts[places.get(name.removesuffix(_OMITTED), "impact")][name] = value
 
 

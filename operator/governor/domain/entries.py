@@ -55,14 +55,14 @@ def open_finding(decision: Decision, event_type: str, check: str) -> FindingRef:
 
 def opened(decision: Decision, finding: FindingRef, check: str, evidence: Evidence) -> Entry:
     """The entry that tells of an opening."""
-    return of_finding(decision, finding, check, evidence, Transition.OPEN, RECORDED)
+    return of_finding(decision, finding, check, evidence, Transition.OPEN, targets=RECORDED)
 
 
 def resolved(
     decision: Decision, finding: FindingRef, check: str, evidence: Evidence, reason: str
 ) -> Entry:
     """The entry that tells of a resolution, and why it came to it."""
-    entry = of_finding(decision, finding, check, evidence, Transition.RESOLVE, RECORDED)
+    entry = of_finding(decision, finding, check, evidence, Transition.RESOLVE, targets=RECORDED)
     return entry.model_copy(update={"resolved_reason": reason})
 
 
@@ -81,12 +81,13 @@ def visibility(decision: Decision, check: str, transition: Transition, evidence:
     )
 
 
-def of_finding(  # noqa: PLR0913 - what an entry says
+def of_finding(
     decision: Decision,
     finding: FindingRef,
     check: str,
     evidence: Evidence,
     transition: Transition,
+    *,
     targets: Sequence[str],
 ) -> Entry:
     """The entry that tells of one transition of a finding."""

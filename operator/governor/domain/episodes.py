@@ -76,6 +76,7 @@ def last(decision: Decision, finding: FindingRef, reason: str) -> LastFinding:
         id=finding.id,
         event_type=finding.event_type,
         opened_at=finding.opened_at,
+        last_told_at=finding.last_told_at,
         resolved_at=max(decision.at, finding.opened_at),
         reason=reason,
     )
@@ -176,6 +177,11 @@ def _live(decision: Decision, check: Check, status: CheckStatus, evidence: Evide
         entry = resolved(decision, finding, check.name, evidence, RECOVERED)
         return status.model_copy(update=gone), (entry,)
     return status, ()
+
+
+def evidence_of(check: Check, outcome: Outcome) -> Evidence:
+    """What can be told of a run, and could not be rebuilt later."""
+    return _evidence(check, judge(check.objective, outcome), outcome)
 
 
 def _evidence(check: Check, judged: Judgement, outcome: Outcome) -> Evidence:

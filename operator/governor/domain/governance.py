@@ -13,6 +13,7 @@ from governor.domain.entries import Decision, Evidence, open_finding, opened, re
 from governor.domain.episodes import CHECK_REMOVED, RECOVERED, Step, last
 from governor.domain.policies import Policy
 from governor.probes.promql import Promql
+from governor.values.outcomes import Fact
 from governor.values.reasons import Reason, Verdict
 
 SELF_FAILURE = "governance_self_failure"
@@ -67,7 +68,7 @@ def of_check(
     if status.verdict.measured:
         if status.blind is None:
             return status, ()
-        evidence = _blind_evidence(status, "measured again")
+        evidence = blind_evidence(status, "measured again")
         entry = resolved(decision, status.blind, status.name, evidence, RECOVERED)
         gone = {"blind": None, "last_blind": last(decision, status.blind, RECOVERED)}
         return status.model_copy(update=gone), (entry,)
@@ -78,8 +79,16 @@ def of_check(
     ):
         return status, ()
     new = open_finding(decision, CHECK_BLIND, status.name)
-    entry = opened(decision, new, status.name, _blind_evidence(status, status.message))
+    entry = opened(decision, new, status.name, blind_evidence(status, status.message))
     return status.model_copy(update={"blind": new}), (entry,)
+
+
+def evidence(
+    event_type: str, policy: Policy, checks: Sequence[CheckStatus], slo: SloSummary | None
+) -> Evidence:
+    """What can be said now of a finding of the whole policy."""
+    level = _self_failure(policy, checks) if event_type == SELF_FAILURE else _data_gap(slo, checks)
+    return level.evidence
 
 
 def _settle(
@@ -102,13 +111,18 @@ def _self_failure(policy: Policy, checks: Sequence[CheckStatus]) -> _Level:
     holds: bool | None = len(errors) >= policy.errored_checks
     if not holds and _waiting(checks):
         holds = None
+    impact: dict[str, Fact] = {"failed_checks": len(errors), "total_checks": len(checks)}
+    failing = {check.name for check in errors}
+    sources = {c.probe.source_ref.name for c in policy.checks if c.name in failing}
+    if len(sources) == 1:
+        impact["source"] = sources.pop()  # channels tell of the source once, whoever uses it
     return _Level(
         holds=holds,
         evidence=Evidence(
             severity="critical",
             reason="SelfFailure",
             message=f"{len(errors)} of {len(checks)} checks are in Error",
-            impact={"failed_checks": len(errors), "total_checks": len(checks)},
+            impact=impact,
             lists={"errors": [f"{c.name}: {c.reason}: {c.message}" for c in errors]},
         ),
     )
@@ -118,7 +132,7 @@ def _data_gap(slo: SloSummary | None, checks: Sequence[CheckStatus]) -> _Level:
     evidence = Evidence(
         severity="warning",
         reason="DataGap",
-        message=f"{slo.no_data if slo else 0} SLO checks, and none has data",
+        message=_no_data(slo.no_data if slo else 0),
         impact={
             "reason": "all_slo_metrics_not_emitted",
             "skipped_count": slo.no_data if slo else 0,
@@ -140,6 +154,12 @@ def _data_gap(slo: SloSummary | None, checks: Sequence[CheckStatus]) -> _Level:
     return _Level(holds=holds, evidence=evidence)
 
 
+def _no_data(count: int) -> str:
+    return (
+        "the only SLO check has no data" if count == 1 else f"{count} SLO checks, and none has data"
+    )
+
+
 def _waiting(checks: Sequence[CheckStatus]) -> bool:
     """Whether a check is yet to be evaluated: then nothing has recovered."""
     return any(check.reason is Reason.NOT_YET_EVALUATED for check in checks)
@@ -153,7 +173,8 @@ def _covered(policy: Policy, status: CheckStatus, covering: Sequence[PolicyFindi
     return status.name in slos and DATA_GAP in open_now
 
 
-def _blind_evidence(status: CheckStatus, message: str) -> Evidence:
+def blind_evidence(status: CheckStatus, message: str) -> Evidence:
+    """What can be said of a check without a number."""
     return Evidence(
         severity="warning",
         reason=status.reason,

@@ -14,6 +14,9 @@ from governor.api.status import FindingRef
 from governor.domain.entries import counted
 from governor.domain.identity import derives, transition_id
 
+_BINDING = (Transition.REMEDIATE, Transition.REMEDIATED)
+"""What was chosen, or done, stands nowhere else: it never leaves the log untold."""
+
 LIMIT_BYTES = 16 * 1024
 """So much the log of one policy may hold (docs/adr/0003)."""
 
@@ -56,7 +59,7 @@ def adopt(pending: Sequence[Entry], adopted: Mapping[UUID, FindingRef]) -> tuple
             continue
         targets = entry.targets
         if entry.transition is Transition.OPEN:
-            targets = tuple(t for t in targets if t is not Target.SINK)
+            targets = tuple(t for t in targets if t != Target.SINK)
         if targets:
             decided_at = max(entry.decided_at, theirs.opened_at)
             renamed = {
@@ -126,7 +129,9 @@ def _drop_list(entries: list[Entry], spared: Collection[UUID] = ()) -> bool:
     found = [
         (len(entry.lists), index)
         for index, entry in enumerate(entries)
-        if entry.id not in spared and counted(entry.lists) != entry.lists
+        if entry.id not in spared
+        and entry.transition not in _BINDING
+        and counted(entry.lists) != entry.lists
     ]
     if not found:
         return False
@@ -138,8 +143,13 @@ def _drop_list(entries: list[Entry], spared: Collection[UUID] = ()) -> bool:
 
 def _fold(entries: list[Entry]) -> bool:
     """Folds the two oldest closed episodes of the check that has most of them."""
+    bound_to = {e.finding for e in entries if e.transition in _BINDING}
     closings = [
-        e for e in entries if e.transition is Transition.RESOLVE and Target.SINK in e.targets
+        e
+        for e in entries
+        if e.transition is Transition.RESOLVE
+        and Target.SINK in e.targets
+        and e.finding not in bound_to
     ]
     noise = Counter(line(e) for e in closings)
     for noisiest, count in noise.most_common():
@@ -192,7 +202,8 @@ def _badness(entry: Entry) -> float:
 def _drop_opening(entries: list[Entry], fresh: Collection[UUID]) -> bool:
     closed = {e.finding for e in entries if e.transition is Transition.RESOLVE}
     for index, entry in enumerate(entries):
-        open_ = entry.transition is not Transition.RESOLVE and entry.finding not in closed
+        keep = (Transition.RESOLVE, *_BINDING)
+        open_ = entry.transition not in keep and entry.finding not in closed
         if open_ and entry.id not in fresh:
             del entries[index]
             return True

@@ -11,7 +11,6 @@ from governor.domain.judging import one_line
 from governor.domain.policies import Check, Policy
 from governor.domain.surroundings import Mute
 from governor.errors import SpecError
-from governor.values.severities import Severity
 
 ACCEPTED = "Accepted"
 ACTIVE = "Active"
@@ -23,7 +22,7 @@ LONGEST = timedelta(days=LONGEST_DAYS)
 
 
 def silences(
-    mute: Mute, policy: Policy, check: Check | None, *, severity: Severity = "critical"
+    mute: Mute, policy: Policy, check: Check | None, *, severity: str = "critical"
 ) -> bool:
     """Whether a mute silences a check, as far as the policy lets it; whatever the time.
 
@@ -129,7 +128,7 @@ def _over_checks(mute: Mute, name: str, policy: Policy) -> Told:
     return "True", "Accepted", told
 
 
-def _may_be_muted(policy: Policy, severity: Severity) -> bool:
+def _may_be_muted(policy: Policy, severity: str) -> bool:
     if policy.mutes is None:
         return severity != "critical"
     return policy.mutes == "Allowed"

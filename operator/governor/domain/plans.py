@@ -11,10 +11,17 @@ from uuid import UUID
 
 from governor.api.log import Entry
 from governor.api.status import CheckStatus, FindingRef, PolicyFinding, PolicyStatus
-from governor.domain import conditions, governance, log, summaries
+from governor.domain import conditions, governance, log, remediating, summaries
+from governor.domain.acting import act, mute, told_of
+from governor.domain.dispatching import LookUp
+from governor.domain.drafting import Draft
 from governor.domain.entries import Decision
 from governor.domain.episodes import Run, advance, remove
+from governor.domain.mutes import honoured as honoured_mutes
 from governor.domain.policies import Policy
+from governor.domain.remediating import remediable
+from governor.domain.remediations import RemediationOutcome
+from governor.domain.surroundings import Surroundings
 from governor.domain.takeovers import Known, adopt, take_over
 
 SHORTEST_VALIDITY = timedelta(minutes=15)
@@ -30,6 +37,7 @@ class Snapshot:
     policy: Policy
     status: PolicyStatus
     """The base: our own last write, or what somebody wrote after it."""
+    surroundings: Surroundings = field(default_factory=Surroundings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +49,10 @@ class Feedback:
     """Our finding's id → the finding that the sink has open in its place."""
     open_rows: tuple[Known, ...] = ()
     """Open findings of this policy in the sink that its status may not know."""
+    found: LookUp | None = None
+    """The policy's work items; None: the sink was not asked, or did not answer."""
+    remediated: Mapping[UUID, RemediationOutcome] = field(default_factory=dict)
+    """The entry that holds a choice → what has come of it."""
     run_now: str | None = None
     """The run-now request that the runs at hand have answered."""
 
@@ -53,22 +65,22 @@ def decide(
 ) -> PolicyStatus:
     """The whole new status. Deciding again on a fresh base with the same runs is safe."""
     decision = Decision(policy_uid=snapshot.uid, generation=snapshot.generation, at=now)
-    base, policy = snapshot.status, snapshot.policy
-    pending = log.sift(snapshot.uid, base.pending)
-    pending = log.adopt(log.clear(pending, feedback.delivered), feedback.adopted)
-    base = adopt(base, feedback.adopted)
+    policy, around = snapshot.policy, snapshot.surroundings
+    pending, done = _heard(decision, snapshot.status.pending, feedback)
+    base = adopt(snapshot.status, feedback.adopted)
     if policy.suspended:
-        return _suspended(base, decision, pending)
+        return _suspended(base, decision, policy, around, Draft(pending, done))
 
-    base, orphans = take_over(decision, policy, base, pending, feedback.open_rows)
+    base, orphans = take_over(
+        decision, policy, base, pending, feedback.open_rows, mutes=around.mutes
+    )
     checks, told = _checks(decision, policy, base.checks, runs)
     slo = summaries.slo(policy, checks)
     findings, told_of_policy = governance.of_policy(decision, policy, base.findings, checks, slo)
     checks, told_of_blind = _blind(decision, policy, checks, findings)
     evaluated = [c.last_evaluated for c in checks if c.last_evaluated is not None]
     latest = max(evaluated, default=None)
-    fresh = (*orphans, *told, *told_of_policy, *told_of_blind)
-    return PolicyStatus(
+    judged = PolicyStatus(
         observed_generation=snapshot.generation,
         verdict=summaries.worst(checks).value,
         last_evaluated=latest,
@@ -76,26 +88,42 @@ def decide(
         last_handled_run_now=feedback.run_now or base.last_handled_run_now,
         summary=summaries.summary(checks),
         slo=slo,
-        conditions=conditions.of_policy(
-            base.conditions, checks, suspended=False, generation=snapshot.generation, now=now
-        ),
         checks=checks,
         findings=findings,
-        pending=log.bound((*pending, *fresh), fresh={entry.id for entry in fresh}),
+        mutes=base.mutes,
     )
+    draft = Draft(pending, (*orphans, *done, *told, *told_of_policy, *told_of_blind))
+    acted = act(
+        decision,
+        policy,
+        around,
+        judged,
+        draft,
+        runs=runs,
+        found=feedback.found,
+        told=told_of(base),
+    )
+    return _concluded(base, acted, decision, policy, around, draft)
 
 
-def decide_not_understood(
-    base: PolicyStatus, generation: int, message: str, feedback: Feedback, now: datetime
+def decide_not_understood(  # noqa: PLR0917 - a decision without a policy
+    uid: str,
+    base: PolicyStatus,
+    generation: int,
+    message: str,
+    feedback: Feedback,
+    now: datetime,
 ) -> PolicyStatus:
     """The status of a policy whose spec can't be understood: findings stay as they are."""
+    decision = Decision(policy_uid=uid, generation=generation, at=now)
+    pending, done = _heard(decision, base.pending, feedback)
     return adopt(base, feedback.adopted).model_copy(
         update={
             "observed_generation": generation,
             "verdict": "Error",
             "valid_until": None,
             "conditions": conditions.not_understood(base.conditions, message, generation, now),
-            "pending": log.adopt(log.clear(base.pending, feedback.delivered), feedback.adopted),
+            "pending": Draft(pending, done).entries,
         }
     )
 
@@ -105,22 +133,70 @@ def validity(policy: Policy) -> timedelta:
     return max(INTERVALS_VALID * timedelta(seconds=policy.shortest_interval), SHORTEST_VALIDITY)
 
 
-def _suspended(base: PolicyStatus, decision: Decision, pending: tuple[Entry, ...]) -> PolicyStatus:
-    return base.model_copy(
+def _heard(
+    decision: Decision, pending: Sequence[Entry], feedback: Feedback
+) -> tuple[tuple[Entry, ...], tuple[Entry, ...]]:
+    """What is left of the log, and what has come of the remediations in it."""
+    ours = log.sift(decision.policy_uid, pending)
+    done = tuple(
+        remediating.done(decision, entry, feedback.remediated[entry.id])
+        for entry in ours
+        if entry.id in feedback.remediated
+    )
+    left = log.clear(ours, feedback.delivered)
+    return log.adopt(left, feedback.adopted), log.adopt(done, feedback.adopted)
+
+
+def _suspended(
+    base: PolicyStatus, decision: Decision, policy: Policy, around: Surroundings, draft: Draft
+) -> PolicyStatus:
+    """Nothing is measured, opened, resolved or reminded; mutes still begin and end."""
+    honoured = honoured_mutes(around.mutes, policy, decision.at)
+    frozen = base.model_copy(
         update={
             "observed_generation": decision.generation,
             "verdict": "Suspended",
             "valid_until": None,
-            "conditions": conditions.of_policy(
-                base.conditions,
-                base.checks,
-                suspended=True,
-                generation=decision.generation,
-                now=decision.at,
-            ),
-            "pending": log.bound(pending),
+            "mutes": mute(decision, base, honoured, draft),
         }
     )
+    return _concluded(base, frozen, decision, policy, around, draft)
+
+
+def _concluded(  # noqa: PLR0917 - what a status ends with
+    base: PolicyStatus,
+    status: PolicyStatus,
+    decision: Decision,
+    policy: Policy,
+    around: Surroundings,
+    draft: Draft,
+) -> PolicyStatus:
+    """The status with its conditions and its log."""
+    told = conditions.of_policy(
+        base.conditions,
+        status.checks,
+        suspended=policy.suspended,
+        generation=decision.generation,
+        now=decision.at,
+        refused=_refused(policy, around),
+    )
+    told = conditions.notifying(
+        told,
+        around.channels,
+        draft.entries,
+        generation=decision.generation,
+        now=decision.at,
+    )
+    pending = log.bound(draft.entries, fresh=draft.fresh)
+    return status.model_copy(update={"conditions": told, "pending": pending})
+
+
+def _refused(policy: Policy, around: Surroundings) -> str | None:
+    """Why what is to be enforced can't be."""
+    if not policy.enforced:
+        return None
+    sources = (c.probe.source_ref.name for c in policy.checks if remediable(c))
+    return next((why for source in sources if (why := around.remediation.get(source))), None)
 
 
 def _checks(

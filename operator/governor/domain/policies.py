@@ -105,7 +105,7 @@ def resolve(spec: PolicySpec) -> Policy:
         errored_checks=(self_failure and self_failure.errored_checks) or ERRORED_CHECKS,
         blind_after=(self_failure and self_failure.blind_after) or BLIND_AFTER,
         enforced=spec.enforcement == "Enforce",
-        notify=spec.notify and _notify(spec.notify),
+        notify=_notify(spec.notify) if spec.notify else None,
         mutes=spec.mutes,
     )
 
@@ -133,7 +133,7 @@ def _check(spec: CheckSpec, interval: str) -> Check:
         failure_threshold=spec.failure_threshold or 1,
         success_threshold=spec.success_threshold or 1,
         digest=_digest(spec),
-        dispatch=spec.dispatch and _dispatch(spec.dispatch, probe),
+        dispatch=_dispatch(spec.dispatch, probe) if spec.dispatch else None,
     )
 
 

@@ -50,6 +50,3 @@ class Surroundings:
     """Every channel that the policy names."""
     remediation: Mapping[str, str | None] = field(default_factory=dict)
     """Source → why it may not be remediated from here; None: it may."""
-    complete: bool = True
-    """False while mutes or channels are not listed yet: then nobody is told and nothing is
-    acted on, as what forbids it may not be known yet."""

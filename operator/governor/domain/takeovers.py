@@ -15,7 +15,9 @@ from governor.domain.entries import Decision, Evidence, resolved
 from governor.domain.episodes import CHECK_REMOVED
 from governor.domain.governance import CHECK_BLIND, OF_THE_POLICY
 from governor.domain.identity import finding_id
+from governor.domain.mutes import is_of
 from governor.domain.policies import Policy
+from governor.domain.surroundings import Mute
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +58,8 @@ def take_over(
     status: PolicyStatus,
     pending: Sequence[Entry],
     open_rows: Sequence[Known],
+    *,
+    mutes: Sequence[Mute] = (),
 ) -> tuple[PolicyStatus, tuple[Entry, ...]]:
     """Makes the sink's open findings the status's own, to be judged like any other.
 
@@ -68,7 +72,8 @@ def take_over(
     events = {check.name: check.event_type for check in policy.checks}
     told = []
     for row in unknown:
-        finding = row.finding
+        # Its row was there to be told of: people are not told again under the same id.
+        finding = row.finding.model_copy(update={"last_told_at": decision.at})
         if finding.id != finding_id(
             decision.policy_uid, finding.event_type, row.check, finding.opened_at
         ):
@@ -82,7 +87,7 @@ def take_over(
             slot = "blind" if finding.event_type == CHECK_BLIND else "finding"
             if getattr(check, slot) is None:
                 checks[row.check] = check.model_copy(update={slot: finding})
-        else:
+        elif not is_of(row.check, mutes):  # a mute's row opens with the mute, again if need be
             told.append(_removed(decision, row))
     return (
         status.model_copy(
@@ -103,7 +108,10 @@ def _foreign_to(status: PolicyStatus, pending: Sequence[Entry], row: Known) -> b
 
 
 def _renamed(finding: FindingRef | None, adopted: Mapping[UUID, FindingRef]) -> FindingRef | None:
-    return adopted.get(finding.id, finding) if finding else None
+    theirs = adopted.get(finding.id) if finding else None
+    if finding is None or theirs is None:
+        return finding
+    return theirs.model_copy(update={"last_told_at": finding.last_told_at})
 
 
 def _removed(decision: Decision, row: Known) -> Entry:

@@ -1,15 +1,18 @@
 """How a transition reads as a Kubernetes Event: its words, as plain data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from governor.api.log import Entry, Transition
 from governor.domain.governance import CHECK_BLIND
+from governor.domain.mutes import GOVERNANCE_MUTE
 
 NOTE_BYTES = 1024
 """As much as the API server takes of an Event's note."""
 
 ACTION = "Evaluate"
+MUTE = "Mute"
+REMEDIATE = "Remediate"
 
 _ELLIPSIS = "…"
 
@@ -29,7 +32,18 @@ EVENTS = {
     Transition.RESOLVE: EventWords(type="Normal", reason="FindingResolved"),
     Transition.BLIND: EventWords(type="Warning", reason="CheckBlind"),
     Transition.MEASURABLE: EventWords(type="Normal", reason="CheckMeasurable"),
+    Transition.WOULD_REMEDIATE: EventWords(
+        type="Normal", reason="WouldRemediate", action=REMEDIATE
+    ),
+    Transition.REMEDIATED: EventWords(type="Warning", reason="Remediated", action=REMEDIATE),
 }
+"""The other transitions are told to other targets."""
+
+
+def event_words(entry: Entry) -> EventWords:
+    """What kind of Event tells of an entry."""
+    words = EVENTS[entry.transition]
+    return replace(words, action=MUTE) if entry.event_type == GOVERNANCE_MUTE else words
 
 
 def event_note(entry: Entry) -> str:
@@ -42,8 +56,9 @@ def event_note(entry: Entry) -> str:
 
 def _frame(entry: Entry) -> tuple[str, str]:
     """What is said before the entry's message, and after it."""
-    what = entry.check or entry.event_type
-    kind = f"{entry.event_type}, " if entry.check else ""
+    muting = entry.event_type == GOVERNANCE_MUTE
+    what = entry.event_type if muting or not entry.check else entry.check
+    kind = f"{entry.event_type}, " if what == entry.check else ""
     since = _time(entry.opened_at or entry.decided_at)
     unseen = f"can't be measured: {entry.reason}: "
     match entry.transition:
@@ -56,6 +71,8 @@ def _frame(entry: Entry) -> tuple[str, str]:
                 f"{what}: resolved ({entry.resolved_reason}): ",
                 f" ({kind}was open since {since})",
             )
+        case Transition.REMEDIATED | Transition.WOULD_REMEDIATE:
+            return f"{what}: ", f" ({kind}since {since})"
         case Transition.BLIND:
             return f"{what}: {unseen}", f" (since {since})"
         case _:

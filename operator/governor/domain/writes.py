@@ -37,6 +37,7 @@ def _essence(status: PolicyStatus) -> tuple[object, ...]:
         tuple((c.type, c.status, c.reason) for c in status.conditions),
         tuple(_check_essence(check) for check in status.checks),
         status.findings,
+        tuple((mute.uid, mute.expires_at) for mute in status.mutes),
         tuple((e.id, e.targets) for e in status.pending),
     )
 
@@ -49,4 +50,5 @@ def _check_essence(check: CheckStatus) -> tuple[object, ...]:
         check.reason,
         (check.violations, check.successes, check.blind_runs),
         (check.finding, check.last_finding, check.blind, check.last_blind, check.blind_since),
+        (check.dispatch, check.suppressed, check.muted_until),
     )

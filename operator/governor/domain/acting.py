@@ -1,0 +1,193 @@
+"""What follows from verdicts and findings: who is told, what becomes work, what is changed.
+
+A mute silences all of it and nothing else: findings open and end under it, and what
+waited happens at its end.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from governor.api.status import CheckStatus, FindingRef, MuteRef, PolicyStatus
+from governor.domain import dispatching, mutes, notifying, remediating
+from governor.domain.dispatching import LookUp
+from governor.domain.drafting import Draft
+from governor.domain.entries import Decision
+from governor.domain.episodes import Run, evidence_of
+from governor.domain.places import Place, places
+from governor.domain.policies import REMINDER_INTERVAL, Check, Policy
+from governor.domain.surroundings import Mute, Surroundings
+from governor.domain.violations import Violation
+from governor.values.durations import seconds
+from governor.values.reasons import Verdict
+
+
+def act(
+    decision: Decision,
+    policy: Policy,
+    surroundings: Surroundings,
+    status: PolicyStatus,
+    draft: Draft,
+    *,
+    runs: Sequence[Run],
+    found: LookUp | None,
+    told: Mapping[UUID, datetime],
+) -> PolicyStatus:
+    """The judged status with all that is told and done about its findings.
+
+    Args:
+        decision: what is decided at once.
+        policy: what is tolerated.
+        surroundings: mutes, channels, and what may be remediated.
+        status: with this decision's verdicts and findings.
+        draft: the log, with this decision's openings and resolutions; gets the rest.
+        runs: what was measured.
+        found: what the sink has told of work items, if it was asked and answered.
+        told: of every finding that was open before: when people were last told.
+    """
+    honoured = mutes.honoured(surroundings.mutes, policy, decision.at)
+    known = {check.name: check for check in policy.checks}
+    status = status.model_copy(
+        update={
+            "mutes": mute(decision, status, honoured, draft),
+            "checks": tuple(
+                _surrounded(each, known[each.name], policy, honoured, found, decision.at)
+                for each in status.checks
+            ),
+        }
+    )
+    now_told = notifying.tell(
+        decision,
+        draft,
+        notify=policy.notify,
+        channels=surroundings.channels,
+        loud=loud(policy, status, honoured),
+        told=told,
+        resting=frozenset(check.name for check in status.checks if check.suppressed),
+    )
+    for violation, check in _violations(decision, policy, status, runs):
+        muted = check.muted_until is not None
+        if not muted:
+            dispatching.dispatch(violation, found, _reminder_interval(policy), draft)
+        _remediate(violation, policy, surroundings, draft, muted=muted)
+    silent = sum(check.muted_until is not None for check in status.checks)
+    return mark(status, now_told).model_copy(
+        update={"summary": status.summary.model_copy(update={"muted": silent})}
+    )
+
+
+def mute(
+    decision: Decision, status: PolicyStatus, honoured: Sequence[Mute], draft: Draft
+) -> tuple[MuteRef, ...]:
+    """The mutes that the status knows from now on; the draft tells of the changes."""
+    refs, entries = mutes.tell(decision, status.mutes, honoured)
+    for entry in entries:
+        draft.add(entry)
+    return refs
+
+
+def loud(policy: Policy, status: PolicyStatus, honoured: Sequence[Mute]) -> Iterator[Place]:
+    """The places that no mute silences."""
+    checks = {check.name: check for check in policy.checks}
+    for place in places(policy, status):
+        check = checks.get(place.check)
+        if mutes.muted_until(honoured, policy, check, severity=place.severity) is None:
+            yield place
+
+
+def told_of(status: PolicyStatus) -> dict[UUID, datetime]:
+    """Of every open finding that people were told of: when, at last."""
+    refs = (*_check_refs(status), *(place.finding for place in status.findings))
+    return {ref.id: ref.last_told_at for ref in refs if ref and ref.last_told_at}
+
+
+def mark(status: PolicyStatus, told: Mapping[UUID, datetime]) -> PolicyStatus:
+    """Notes when people were told of findings."""
+    if not told:
+        return status
+
+    def marked(ref: FindingRef | None) -> FindingRef | None:
+        if ref is None or ref.id not in told:
+            return ref
+        return ref.model_copy(update={"last_told_at": told[ref.id]})
+
+    return status.model_copy(
+        update={
+            "checks": tuple(
+                check.model_copy(
+                    update={"finding": marked(check.finding), "blind": marked(check.blind)}
+                )
+                for check in status.checks
+            ),
+            "findings": tuple(
+                place.model_copy(update={"finding": marked(place.finding)})
+                for place in status.findings
+            ),
+        }
+    )
+
+
+def _check_refs(status: PolicyStatus) -> Iterator[FindingRef | None]:
+    for check in status.checks:
+        yield check.finding
+        yield check.blind
+
+
+def _surrounded(  # noqa: PLR0917 - what surrounds a check
+    status: CheckStatus,
+    check: Check,
+    policy: Policy,
+    honoured: Sequence[Mute],
+    found: LookUp | None,
+    now: datetime,
+) -> CheckStatus:
+    status = dispatching.note(status, check, found)
+    return status.model_copy(
+        update={
+            "suppressed": dispatching.suppression(status, check, now),
+            "muted_until": mutes.muted_until(honoured, policy, check),
+        }
+    )
+
+
+def _violations(
+    decision: Decision, policy: Policy, status: PolicyStatus, runs: Sequence[Run]
+) -> Iterator[tuple[Violation, CheckStatus]]:
+    """The violated runs whose check has an open finding."""
+    known = {check.name: check for check in policy.checks}
+    for run in runs:
+        found = next(check for check in status.checks if check.name == run.check)
+        if found.verdict is Verdict.VIOLATED and found.finding is not None:
+            check = known[run.check]
+            yield (
+                Violation(
+                    decision=decision,
+                    check=check,
+                    finding=found.finding,
+                    evidence=evidence_of(check, run.outcome),
+                    outcome=run.outcome,
+                ),
+                found,
+            )
+
+
+def _remediate(
+    violation: Violation,
+    policy: Policy,
+    surroundings: Surroundings,
+    draft: Draft,
+    *,
+    muted: bool,
+) -> None:
+    if not remediating.remediable(violation.check):
+        return
+    if not policy.enforced:
+        remediating.audit(violation, draft)
+    elif not muted and not surroundings.remediation.get(violation.check.probe.source_ref.name):
+        remediating.choose(violation, draft)
+
+
+def _reminder_interval(policy: Policy) -> timedelta:
+    if policy.notify is not None:
+        return policy.notify.reminder_interval
+    return timedelta(seconds=seconds(REMINDER_INTERVAL))

@@ -1,0 +1,106 @@
+"""Which checks are silenced until when, and the row that tells of each mute.
+
+What a mute is worth, `domain.muting` says. A mute that is honoured is like a finding: it
+opens when the decision first knows it, and is resolved at its end.
+"""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+
+from governor.api.log import Entry
+from governor.api.status import FindingRef, MuteRef
+from governor.domain.entries import Decision, Evidence, opened, resolved
+from governor.domain.identity import finding_id
+from governor.domain.muting import in_force, silences
+from governor.domain.policies import Check, Policy
+from governor.domain.surroundings import Mute
+
+GOVERNANCE_MUTE = "governance_mute"
+EXPIRED = "Expired"
+REMOVED = "MuteRemoved"
+
+MOST = 16
+"""So many mutes of a policy are honoured, those that end last; its status has room for them."""
+
+_PLACE = "mute/"
+
+
+def honoured(mutes: Iterable[Mute], policy: Policy, now: datetime) -> tuple[Mute, ...]:
+    """The mutes that silence something of the policy now."""
+    living = [
+        mute
+        for mute in mutes
+        if in_force(mute, now) and any(silences(mute, policy, check) for check in policy.checks)
+    ]
+    latest = sorted(living, key=lambda mute: (mute.expires_at, mute.uid), reverse=True)[:MOST]
+    return tuple(mute for mute in living if mute in latest)
+
+
+def muted_until(
+    mutes: Iterable[Mute], policy: Policy, check: Check | None, *, severity: str = "critical"
+) -> datetime | None:
+    """When the last of the mutes ends that silence a check.
+
+    Args:
+        mutes: those that are honoured.
+        policy: theirs.
+        check: one of its checks; None: the policy as a whole.
+        severity: of a finding of the policy as a whole.
+    """
+    return max(
+        (m.expires_at for m in mutes if silences(m, policy, check, severity=severity)),
+        default=None,
+    )
+
+
+def tell(
+    decision: Decision, known: Sequence[MuteRef], mutes: Sequence[Mute]
+) -> tuple[tuple[MuteRef, ...], tuple[Entry, ...]]:
+    """The mutes that the status knows after this decision, and what is told of changes."""
+    now_known, told = [], []
+    by_uid = {mute.uid: mute for mute in mutes}
+    for ref in known:
+        if (mute := by_uid.pop(ref.uid, None)) is not None:
+            now_known.append(ref.model_copy(update={"expires_at": mute.expires_at}))
+            continue
+        reason = EXPIRED if ref.expires_at <= decision.at else REMOVED
+        evidence = Evidence(severity="info", reason=reason, message=f"mute {ref.name} has ended")
+        told.append(resolved(decision, ref.finding, _PLACE + ref.uid, evidence, reason))
+    for mute in by_uid.values():
+        finding = _row(decision.policy_uid, mute)
+        told.append(opened(decision, finding, _PLACE + mute.uid, _evidence(mute)))
+        now_known.append(
+            MuteRef(uid=mute.uid, name=mute.name, finding=finding, expires_at=mute.expires_at)
+        )
+    return tuple(now_known), tuple(told)
+
+
+def is_of(check: str, mutes: Iterable[Mute]) -> bool:
+    """Whether a row's `check_name` names one of these mutes."""
+    return check in {_PLACE + mute.uid for mute in mutes}
+
+
+def _row(policy_uid: str, mute: Mute) -> FindingRef:
+    """A mute has one row for all its life, whatever becomes of the status."""
+    return FindingRef(
+        id=finding_id(policy_uid, GOVERNANCE_MUTE, _PLACE + mute.uid, mute.created_at),
+        event_type=GOVERNANCE_MUTE,
+        opened_at=mute.created_at,
+    )
+
+
+def _evidence(mute: Mute) -> Evidence:
+    what = ", ".join(mute.checks) or "all checks"
+    return Evidence(
+        severity="info",
+        reason="Muted",
+        message=f"mute {mute.name} of {mute.owner} silences {what} "
+        f"until {mute.expires_at:%Y-%m-%dT%H:%M:%SZ}: {mute.reason}",
+        impact={
+            "mute": mute.name,
+            "owner": mute.owner,
+            "reason": mute.reason,
+            "expires_at": f"{mute.expires_at:%Y-%m-%dT%H:%M:%SZ}",
+        },
+        lists={"checks": mute.checks},
+    )

@@ -1,0 +1,97 @@
+"""Who is told of which finding, and when: the opening once, then reminders, then the end.
+
+Telling is a level, not an edge: an open finding that nobody was told of is told as soon
+as it may be, after a mute as well as when a channel is at last allowed.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from uuid import UUID
+
+from governor.api.log import Entry, Transition, channel_target
+from governor.api.status import FindingRef
+from governor.domain.drafting import Draft
+from governor.domain.entries import Decision, of_finding
+from governor.domain.identity import transition_id
+from governor.domain.places import Place
+from governor.domain.policies import Notify
+from governor.domain.staleness import AHEAD
+from governor.domain.surroundings import ChannelKind, ChannelView
+from governor.values.severities import at_least
+
+
+def tell(
+    decision: Decision,
+    draft: Draft,
+    *,
+    notify: Notify | None,
+    channels: Mapping[str, ChannelView],
+    loud: Iterable[Place],
+    told: Mapping[UUID, datetime],
+    resting: frozenset[str] = frozenset(),
+) -> dict[UUID, datetime]:
+    """Aims the draft's entries at channels, and adds those that only channels are told.
+
+    Args:
+        decision: what is decided at once.
+        draft: the log, with what this decision opens and resolves.
+        notify: whom the policy wants told.
+        channels: what may be used of them.
+        loud: the places that no mute silences.
+        told: of every finding that was open before: when people were last told.
+        resting: checks whose reminders rest.
+
+    Returns:
+        The open findings that are now told of, and since when.
+    """
+    usable = {name: kind for name, view in channels.items() if (kind := view.kind) is not None}
+    if notify is None or not usable:
+        return {}
+    # Alertmanager is told by level, as long as a finding is told at all.
+    logged = tuple(
+        channel_target(name) for name, kind in usable.items() if kind is not ChannelKind.LEVEL
+    )
+    now_told = {}
+    for place in loud:
+        finding = place.finding
+        if finding is None or not at_least(place.severity, notify.minimum_severity):
+            continue
+        if finding.last_told_at is None:
+            _open(decision, place, finding, logged, draft)
+        elif logged and place.check not in resting and _due(decision, notify, finding):
+            draft.add(_entry(decision, place, finding, Transition.REMINDER, logged))
+        else:
+            continue
+        now_told[finding.id] = decision.at
+    if notify.resolved and logged:
+        for entry in list(draft.added(Transition.RESOLVE)):
+            if entry.finding in told:
+                draft.aim(entry.id, logged)
+    return now_told
+
+
+def _due(decision: Decision, notify: Notify, finding: FindingRef) -> bool:
+    last = finding.last_told_at or decision.at
+    # A clock that was ahead must not silence a finding until it is reached.
+    return decision.at - last >= notify.reminder_interval or last > decision.at + AHEAD
+
+
+def _open(
+    decision: Decision, place: Place, finding: FindingRef, logged: tuple[str, ...], draft: Draft
+) -> None:
+    """The opening's own entry, where it is still in the log; else its like, for channels."""
+    opening = transition_id(finding.id, Transition.OPEN, finding.opened_at)
+    if opening in draft:
+        draft.aim(opening, logged)
+    elif logged:
+        draft.add(_entry(decision, place, finding, Transition.OPEN, logged))
+
+
+def _entry(
+    decision: Decision,
+    place: Place,
+    finding: FindingRef,
+    transition: Transition,
+    targets: tuple[str, ...],
+) -> Entry:
+    return of_finding(decision, finding, place.check, place.evidence, transition, targets=targets)

@@ -1,0 +1,116 @@
+"""Which playbooks an enforced policy has deprecated, and how what came of it is told.
+
+The choice stands in the log before anything is changed, and only what stands there is
+changed: a replay after a crash touches no other playbook.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+
+from governor.api.log import Entry, Target, Transition
+from governor.domain.drafting import Draft
+from governor.domain.entries import Decision
+from governor.domain.identity import transition_id
+from governor.domain.policies import Check
+from governor.domain.remediations import RemediationOutcome
+from governor.domain.violations import Violation
+from governor.probes.trust_drift import TrustDrift
+from governor.values.outcomes import Measurement, Outcome
+
+IDS = "ids"
+ID_BYTES = 3072
+"""So much room a choice has; what does not fit waits for the next run."""
+
+
+def remediable(check: Check) -> bool:
+    """Whether there is something to enforce for a check."""
+    return isinstance(check.probe, TrustDrift)
+
+
+def choose(violation: Violation, draft: Draft) -> None:
+    """Has the drifted, unused playbooks of a violated run deprecated.
+
+    Not while an earlier choice of the check is still in the log.
+    """
+    ids = _fitting(_unused(violation.outcome))
+    if ids and not draft.owes(violation.check.name, Target.REMEDIATION):
+        entry = violation.entry(Transition.REMEDIATE, Target.REMEDIATION)
+        draft.add(entry.model_copy(update={"impact": "{}", "lists": _json({IDS: ids})}))
+
+
+def audit(violation: Violation, draft: Draft) -> None:
+    """Says once, when a finding opens, that playbooks would be deprecated."""
+    count = len(_unused(violation.outcome))
+    if violation.opens and count:
+        said = f"enforcement is Audit: {count} unused playbooks would be deprecated now"
+        entry = violation.entry(Transition.WOULD_REMEDIATE, Target.EVENT)
+        draft.add(entry.model_copy(update={"message": said, "impact": "{}", "lists": "{}"}))
+
+
+def done(decision: Decision, chosen: Entry, outcome: RemediationOutcome) -> Entry:
+    """What tells of a remediation: a row's every id, and an Event if something changed."""
+    touched = bool(outcome.changed or outcome.unconfirmed)
+    told = chosen.model_copy(
+        update={
+            "transition": Transition.REMEDIATED,
+            "decided_at": decision.at,
+            "reason": "Cancelled" if outcome.cancelled else "Remediated",
+            "message": _message(outcome),
+            "lists": _json(
+                {
+                    "changed": outcome.changed,
+                    "not_changed": outcome.not_changed,
+                    "unconfirmed": outcome.unconfirmed,
+                    "cancelled": outcome.cancelled,
+                }
+            ),
+            "targets": (Target.SINK, Target.EVENT) if touched else (Target.SINK,),
+        }
+    )
+    if chosen.finding is None:
+        raise ValueError(f"entry {chosen.id} belongs to no finding")
+    identity = transition_id(chosen.finding, Transition.REMEDIATED, decision.at)
+    return told.model_copy(update={"id": identity})
+
+
+def outcome_of(entry: Entry) -> RemediationOutcome:
+    """What an entry of a remediation tells that came of it."""
+    told = json.loads(entry.lists)
+    return RemediationOutcome(
+        changed=tuple(told.get("changed", ())),
+        not_changed=tuple(told.get("not_changed", ())),
+        unconfirmed=tuple(told.get("unconfirmed", ())),
+        cancelled=told.get("cancelled"),
+        at=entry.decided_at,
+    )
+
+
+def _message(outcome: RemediationOutcome) -> str:
+    if outcome.cancelled:
+        return f"nothing was deprecated: {outcome.cancelled}"
+    counts = (
+        (len(outcome.changed), "deprecated"),
+        (len(outcome.unconfirmed), "found deprecated after a crash"),
+        (len(outcome.not_changed), "left as they were"),
+    )
+    return "playbooks: " + ", ".join(f"{count} {what}" for count, what in counts if count)
+
+
+def _unused(outcome: Outcome) -> Sequence[str]:
+    if not isinstance(outcome, Measurement):
+        return ()
+    return (outcome.lists or {}).get("would_deprecate_ids", ())
+
+
+def _fitting(ids: Sequence[str]) -> list[str]:
+    kept, room = [], ID_BYTES
+    for each in ids:
+        room -= len(json.dumps(each).encode()) + 1
+        if room < 0:
+            break
+        kept.append(each)
+    return kept
+
+
+def _json(value: Mapping[str, object]) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True)
