@@ -27,7 +27,7 @@ from tests.support.http_world import (
 )
 
 from governor.adapters.prometheus import PrometheusInstrument, make_prometheus
-from governor.adapters.prometheus.exchange import CONCURRENCY, LONGEST_ANSWER
+from governor.adapters.web.exchange import CONCURRENCY, LONGEST_ANSWER
 from governor.api.source import PrometheusSource
 from governor.probes.base import SourceRef
 from governor.probes.promql import Promql

@@ -5,29 +5,20 @@ Format: https://prometheus.io/docs/prometheus/latest/querying/api/#format-overvi
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
+from governor.adapters.web.answers import Answer, Place
 from governor.values.outcomes import FaultError
 from governor.values.reasons import Reason
+
+PLACE = Place(name="Prometheus", field="spec.prometheus.url", owner="source")
 
 _PROMQL = "PromQL warning:"
 """What Prometheus 3 puts before a warning of its query engine."""
 
 _REDIRECTS = range(300, 400)
 _SERVER_ERRORS = range(500, 600)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """An HTTP answer, read to its end."""
-
-    status: int
-    body: bytes
-    location: str | None = None
-    """Where a redirect points."""
 
 
 def data_of(answer: Answer) -> object:
@@ -110,7 +101,7 @@ def _refusal(answer: Answer, document: Mapping[str, Any] | None) -> FaultError:
         case status if status in (429, 499) or status in _SERVER_ERRORS:
             reason, message = Reason.SERVER_ERROR, f"{code}: {said}" if said else code
         case status if status in _REDIRECTS:
-            reason, message = Reason.REDIRECTED, _redirected(answer)
+            reason, message = Reason.REDIRECTED, PLACE.redirected(answer)
         case _:
             reason = Reason.MALFORMED_ANSWER
             message = f"{code}, as no Prometheus answers: does the url lead to one?"
@@ -123,16 +114,3 @@ def _said(document: Mapping[str, Any] | None) -> str:
         return ""
     error = document.get("error")
     return error if isinstance(error, str) else ""
-
-
-def _redirected(answer: Answer) -> str:
-    """Not followed: it would take the credentials to where no administrator sent them."""
-    try:
-        to = urlsplit(answer.location or "")
-        where = f" to {to.scheme}://{to.hostname}" if to.scheme and to.hostname else ""
-    except ValueError:
-        where = ""
-    return (
-        f"HTTP {answer.status} redirects{where}, which is not followed: set the source's url to "
-        "the final address"
-    )

@@ -5,8 +5,9 @@ from datetime import datetime
 from http import HTTPStatus
 from typing import Protocol
 
-from governor.adapters.prometheus.answers import Answer, data_of, version_of
-from governor.adapters.prometheus.exchange import Exchange
+from governor.adapters.prometheus.answers import data_of, version_of
+from governor.adapters.web.answers import Answer
+from governor.adapters.web.exchange import Exchange
 from governor.values.outcomes import FaultError
 
 _SERVER_SHARE = 0.9
@@ -54,12 +55,12 @@ class SingleQueryRunner:
             "time": f"{at.timestamp():.3f}",
             "timeout": f"{self._exchange.deadline_seconds * _SERVER_SHARE:.3f}",
         }
-        return self._read(await self._exchange.ask("POST", "api/v1/query", form))
+        return self._read(await self._exchange.ask("POST", "api/v1/query", form=form))
 
     async def version(self) -> str:
         answer = await self._exchange.ask("GET", "api/v1/status/buildinfo")
         if answer.status in _NO_BUILD_INFORMATION:
-            self._read(await self._exchange.ask("POST", "api/v1/query", {"query": "1"}))
+            self._read(await self._exchange.ask("POST", "api/v1/query", form={"query": "1"}))
             return "unknown"
         return version_of(self._read(answer))
 

@@ -1,4 +1,4 @@
-"""What a source's Secrets hold, checked before anything is sent.
+"""What Secrets hold, checked before anything is sent.
 
 No message ever tells a value: only which Secret, which key, and what to do.
 """
@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from governor.api.servers import BasicSecretRef, SecretKeyRef
-from governor.api.source import PrometheusSource
 from governor.values.outcomes import FaultError
 from governor.values.reasons import Reason
 
@@ -33,16 +32,18 @@ class Credentials:
         return text
 
 
-def credentials(spec: PrometheusSource, secrets: Secrets) -> Credentials:
-    """Bearer, basic or none, as the source says.
+def credentials(
+    bearer: SecretKeyRef | None, basic: BasicSecretRef | None, secrets: Secrets
+) -> Credentials:
+    """Bearer, basic or none, as the spec says.
 
     Raises:
         FaultError: `SecretInvalid`.
     """
-    if spec.bearer_secret_ref is not None:
-        return _bearer(spec.bearer_secret_ref, secrets)
-    if spec.basic_secret_ref is not None:
-        return _basic(spec.basic_secret_ref, secrets)
+    if bearer is not None:
+        return _bearer(bearer, secrets)
+    if basic is not None:
+        return _basic(basic, secrets)
     return Credentials(headers={})
 
 
@@ -58,37 +59,52 @@ def authorities(ref: SecretKeyRef, secrets: Secrets) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.load_verify_locations(cadata=pem)
     except (ssl.SSLError, ValueError) as error:
-        raise _invalid(ref.name, ref.key, "must hold certificates in PEM") from error
+        raise invalid(ref.name, ref.key, "must hold certificates in PEM") from error
     return context
 
 
 def _bearer(ref: SecretKeyRef, secrets: Secrets) -> Credentials:
-    token = _text(ref.name, ref.key, secrets)
+    token = _line(ref.name, ref.key, secrets)
     if not token.isascii() or " " in token:
-        raise _invalid(ref.name, ref.key, "must hold one token, without spaces")
+        raise invalid(ref.name, ref.key, "must hold one token, without spaces")
     return Credentials(headers={"Authorization": f"Bearer {token}"}, hidden=(token,))
 
 
 def _basic(ref: BasicSecretRef, secrets: Secrets) -> Credentials:
     user_key, password_key = ref.username_key or "username", ref.password_key or "password"
-    user = _text(ref.name, user_key, secrets)
-    password = _text(ref.name, password_key, secrets)
+    user = _line(ref.name, user_key, secrets)
+    password = _line(ref.name, password_key, secrets)
     if ":" in user:
-        raise _invalid(ref.name, user_key, "must hold a user without a colon")
+        raise invalid(ref.name, user_key, "must hold a user without a colon")
     encoded = base64.b64encode(f"{user}:{password}".encode()).decode()
     return Credentials(headers={"Authorization": f"Basic {encoded}"}, hidden=(encoded, password))
 
 
-def _text(name: str, key: str, secrets: Secrets) -> str:
-    """One line of printable text; the line end that editors and `echo` add is dropped."""
+def written(name: str, key: str, secrets: Secrets) -> str:
+    """The text under a key; the line end that editors and `echo` add is dropped.
+
+    Raises:
+        FaultError: `SecretInvalid`: there is none, or it is no text.
+    """
     try:
         text = _bytes(name, key, secrets).decode("utf-8").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise _invalid(name, key, "must hold UTF-8 text") from error
+    except UnicodeDecodeError:  # Its own text quotes what it could not read.
+        raise invalid(name, key, "must hold UTF-8 text") from None
     if not text:
-        raise _invalid(name, key, "is empty: fill it in")
+        raise invalid(name, key, "is empty: fill it in")
+    return text
+
+
+def invalid(name: str, key: str, remedy: str) -> FaultError:
+    """The fault of a key, with what to do about it."""
+    return FaultError(Reason.SECRET_INVALID, f"Secret {name}: key {key} {remedy}")
+
+
+def _line(name: str, key: str, secrets: Secrets) -> str:
+    """One line of printable text."""
+    text = written(name, key, secrets)
     if not text.isprintable():
-        raise _invalid(name, key, "must hold one line without control characters")
+        raise invalid(name, key, "must hold one line without control characters")
     return text
 
 
@@ -99,9 +115,5 @@ def _bytes(name: str, key: str, secrets: Secrets) -> bytes:
             f"there is no Secret {name} in the operator's namespace: create it there",
         )
     if key not in secrets[name]:
-        raise _invalid(name, key, "does not exist: add it")
+        raise invalid(name, key, "does not exist: add it")
     return secrets[name][key]
-
-
-def _invalid(name: str, key: str, remedy: str) -> FaultError:
-    return FaultError(Reason.SECRET_INVALID, f"Secret {name}: key {key} {remedy}")

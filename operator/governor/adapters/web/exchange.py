@@ -9,19 +9,19 @@ from contextlib import AbstractAsyncContextManager
 
 import httpx
 
-from governor.adapters.prometheus.answers import Answer
-from governor.adapters.prometheus.clients import Clients
+from governor.adapters.web.answers import Answer, Place
+from governor.adapters.web.clients import Clients
 from governor.values.outcomes import FaultError
 from governor.values.reasons import Reason
 
 CONCURRENCY = 16
-"""Requests to one source at the same time; the rest waits within its own deadline."""
+"""Requests to one server at the same time; the rest waits within its own deadline."""
 
 LONGEST_ANSWER = 1 << 20
-"""Bytes. A number needs a few hundred; an answer beyond this is no number."""
+"""Bytes. What is asked for needs a few hundred; beyond this it is something else."""
 
 _IDLE_SECONDS = 15.0
-"""How long an idle connection is kept: the next run of a short interval finds it open."""
+"""How long an idle connection is kept: who asks often finds it open."""
 
 _CONNECTING = 0.45
 """Of the time left, what TCP may take to connect, and TLS after it."""
@@ -43,13 +43,28 @@ class Exchange:
         headers: Mapping[str, str],
         context: ssl.SSLContext,
         deadline_seconds: float,
+        place: Place,
     ) -> None:
         self._clients = Clients(lambda: _client(url, headers, context))
+        self._place = place
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self.deadline_seconds = deadline_seconds
 
-    async def ask(self, method: str, path: str, form: Mapping[str, str] | None = None) -> Answer:
+    async def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        form: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+    ) -> Answer:
         """The whole answer to one request; the deadline counts from now, waiting included.
+
+        Args:
+            method: of HTTP.
+            path: below the server's url, or a whole url.
+            form: what to send, as a form.
+            content: what to send, as it is.
 
         Raises:
             FaultError: `Timeout`, `Unreachable`, `TLSFailed`, or `MalformedAnswer` for
@@ -61,14 +76,16 @@ class Exchange:
                 patience = _patience(deadline, self.deadline_seconds)
                 sent = True
                 async with self._clients.lent() as client:
-                    return await _ask(client.stream(method, path, data=form, timeout=patience))
+                    return await _ask(
+                        client.stream(method, path, data=form, content=content, timeout=patience)
+                    )
         except httpx.ConnectTimeout as error:
             raise FaultError(Reason.TIMEOUT, "connecting took too long") from error
         except (TimeoutError, httpx.TimeoutException) as error:
-            late = "no whole answer" if sent else f"{CONCURRENCY} queries are before it: not sent"
+            late = "no whole answer" if sent else f"{CONCURRENCY} requests are before it: not sent"
             raise FaultError(Reason.TIMEOUT, f"{late} within {self.deadline_seconds:g}s") from error
         except httpx.HTTPError as error:
-            raise _fault(error) from error
+            raise _fault(error, self._place) from error
 
     async def close(self) -> None:
         """Closes every connection."""
@@ -102,6 +119,7 @@ async def _ask(answering: AbstractAsyncContextManager[httpx.Response]) -> Answer
             status=response.status_code,
             body=bytes(body),
             location=response.headers.get("location"),
+            retry_after=response.headers.get("retry-after"),
         )
 
 
@@ -121,7 +139,7 @@ def _patience(deadline: asyncio.Timeout, whole_seconds: float) -> httpx.Timeout:
     return httpx.Timeout(left * _WAITING, connect=left * _CONNECTING)
 
 
-def _fault(error: httpx.HTTPError) -> FaultError:
+def _fault(error: httpx.HTTPError, place: Place) -> FaultError:
     """What went wrong below HTTP, in the words of whoever noticed first."""
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -132,7 +150,7 @@ def _fault(error: httpx.HTTPError) -> FaultError:
             return FaultError(
                 Reason.UNREACHABLE,
                 f"the host name can't be resolved ({cause.strerror}): "
-                "correct spec.prometheus.url, or look at the DNS",
+                f"correct {place.field}, or look at the DNS",
             )
     # httpcore says this of a connection that ends before a first byte.
     if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in str(error):
@@ -141,7 +159,7 @@ def _fault(error: httpx.HTTPError) -> FaultError:
     said = os.strerror(errnos[-1]) if errnos else str(error) or "the connection was lost"
     return FaultError(
         Reason.UNREACHABLE,
-        f"Prometheus can't be reached: {said}: look at the server and the source's url",
+        f"{place.name} can't be reached: {said}: look at the server and the {place.owner}'s url",
     )
 
 

@@ -1,0 +1,1 @@
+"""HTTP to servers of others: bounded in every way, verified, no redirects, no ambient proxies."""

@@ -1,0 +1,43 @@
+"""What an HTTP server answered, and how its place is named to people."""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """An HTTP answer, read to its end."""
+
+    status: int
+    body: bytes
+    location: str | None = None
+    """Where a redirect points."""
+    retry_after: str | None = None
+    """When to come back, as the server wrote it: seconds, or an HTTP date."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """How messages name a server, and where its address is set."""
+
+    name: str
+    """What it is, such as `Prometheus`."""
+    field: str
+    """The field that holds its address, such as `spec.prometheus.url`."""
+    owner: str
+    """What has that field: `source` or `channel`."""
+
+    def redirected(self, answer: Answer) -> str:
+        """What to do about a redirect.
+
+        It is not followed: it would take the credentials to where no administrator sent them.
+        """
+        try:
+            to = urlsplit(answer.location or "")
+            where = f" to {to.scheme}://{to.hostname}" if to.scheme and to.hostname else ""
+        except ValueError:
+            where = ""
+        return (
+            f"HTTP {answer.status} redirects{where}, which is not followed: set the "
+            f"{self.owner}'s url to the final address"
+        )
