@@ -1,4 +1,4 @@
-"""The table of bad manifests: one file for the API server and for `governor check`."""
+"""The tables of bad manifests: the same for the API server and for `governor check`."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-_FILE = Path(__file__).parents[1] / "data" / "refused_manifests.yaml"
+_FILES = sorted((Path(__file__).parents[1] / "data").glob("refused_*.yaml"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,8 +23,8 @@ class Refusal:
 
 
 def refusals() -> list[Refusal]:
-    """Every row of the table."""
-    rows = yaml.safe_load(_FILE.read_text(encoding="utf-8"))
+    """Every row of every table."""
+    rows = [row for file in _FILES for row in yaml.safe_load(file.read_text(encoding="utf-8"))]
     return [Refusal(**row | {"spec": _spelled_out(row["spec"])}) for row in rows]
 
 

@@ -1,13 +1,16 @@
 """From a manifest's body to its model, or to an error that names every field and its remedy."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from types import MappingProxyType
 from typing import Any
 
 import pytest
+import yaml
 from tests.support.refusals import Refusal, refusals
 
-from governor.api.loading import load_policy, load_source
+from governor.api.channel import ChannelSpec
+from governor.api.loading import load_channel, load_mute, load_policy, load_source
+from governor.api.mute import MuteSpec
 from governor.api.policy import CheckSpec, PolicySpec
 from governor.api.source import SourceSpec
 from governor.errors import SpecError
@@ -18,8 +21,14 @@ from governor.values.model import SpecModel
 from governor.values.objectives import Direction
 
 TABLE = refusals()
-LOADERS = {"GovernancePolicy": load_policy, "GovernanceSource": load_source}
+LOADERS = {
+    "GovernancePolicy": load_policy,
+    "GovernanceSource": load_source,
+    "GovernanceChannel": load_channel,
+    "GovernanceMute": load_mute,
+}
 
+AS_WRITTEN: dict[str, Any] = {"exclude_none": True, "by_alias": True, "mode": "json"}
 DRIFT = {"name": "drift", "trustDrift": {"sourceRef": {"name": "platform"}}}
 
 
@@ -54,7 +63,8 @@ def rules_of(kind: type[SpecModel]) -> set[str]:
 def test_every_rule_has_a_manifest_that_breaks_it() -> None:
     """A rule that nothing can break would be no rule."""
     told = "\n".join(row.governor for row in TABLE)
-    rules = rules_of(PolicySpec) | rules_of(SourceSpec)
+    kinds: tuple[type[SpecModel], ...] = (PolicySpec, SourceSpec, ChannelSpec, MuteSpec)
+    rules = set().union(*map(rules_of, kinds))
 
     assert {message for message in rules if message not in told} == set()
     assert len(rules) > 20
@@ -147,6 +157,15 @@ def test_a_date_of_yaml_is_the_text_that_it_was() -> None:
     assert spec.checks[0].guidance.next_action == "2026-01-02"
 
 
+def test_a_time_of_yaml_is_a_time() -> None:
+    """PyYAML has made a datetime of it; the API server reads it as a text."""
+    mute = yaml.safe_load(
+        "spec: {policyRef: {name: p}, reason: r, owner: o, expiresAt: 2026-12-01T08:00:00+01:00}"
+    )
+
+    assert load_mute(mute).expires_at == datetime(2026, 12, 1, 7, tzinfo=UTC)
+
+
 def test_read_only_bodies_can_be_loaded() -> None:
     """Snapshots are read-only, and so are kopf's bodies."""
     frozen = MappingProxyType({"checks": [MappingProxyType(DRIFT)]})
@@ -160,7 +179,29 @@ def test_what_is_left_out_stays_out() -> None:
     """Defaults are applied in the domain, so that the spec shows what its author wrote."""
     spec = load_policy(policy(DRIFT))
 
-    assert spec.model_dump(exclude_none=True, by_alias=True, mode="json") == {"checks": [DRIFT]}
+    assert spec.model_dump(**AS_WRITTEN) == {"checks": [DRIFT]}
+
+
+def test_what_is_told_and_done_has_no_defaults_either() -> None:
+    """What is left out of notify, dispatch, a channel or a mute stays out, too."""
+    spec = {
+        "checks": [DRIFT | {"dispatch": {"executor": "hermes"}}],
+        "notify": {"channels": [{"name": "oncall"}]},
+    }
+    channel = {
+        "allowedNamespaces": {"from": "All"},
+        "apprise": {"secretRef": {"name": "chat", "key": "url"}},
+    }
+    mute = {
+        "policyRef": {"name": "flywheel"},
+        "reason": "the base is rebuilt",
+        "owner": "SRE",
+        "expiresAt": "2026-12-01T08:00:00Z",
+    }
+
+    assert load_policy({"spec": spec}).model_dump(**AS_WRITTEN) == spec
+    assert load_channel({"spec": channel}).model_dump(**AS_WRITTEN) == channel
+    assert load_mute({"spec": mute}).model_dump(**AS_WRITTEN) == mute
 
 
 def test_a_check_has_the_probe_that_it_names() -> None:

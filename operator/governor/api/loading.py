@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import date
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -52,7 +53,8 @@ def load_channel(body: Mapping[str, Any]) -> ChannelSpec:
     """The spec of a GovernanceChannel.
 
     Raises:
-        SpecError: as `load_policy`.
+        SpecError: it can't be understood; the message names every field that is wrong,
+            as the manifest spells it, and the remedy.
     """
     return _load(ChannelSpec, body)
 
@@ -61,7 +63,8 @@ def load_mute(body: Mapping[str, Any]) -> MuteSpec:
     """The spec of a GovernanceMute.
 
     Raises:
-        SpecError: as `load_policy`.
+        SpecError: it can't be understood; the message names every field that is wrong,
+            as the manifest spells it, and the remedy.
     """
     return _load(MuteSpec, body)
 
@@ -79,7 +82,9 @@ def _load(model: type[_Spec], body: Mapping[str, Any]) -> _Spec:
 
 def _plain(value: object) -> object:
     """Read-only mappings as objects; what YAML takes for a date as the text it was."""
-    return dict(value) if isinstance(value, Mapping) else str(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def _echo(fault: ErrorDetails, faults: list[ErrorDetails]) -> bool:

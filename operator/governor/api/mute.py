@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from governor.api.conditions import Conditions
 from governor.values.model import ATOMIC, SpecModel, StatusModel
+from governor.values.moments import Moment
 from governor.values.names import CheckName, ObjectName, text
 from governor.values.rules import Distinct
 
@@ -44,8 +45,9 @@ class MuteSpec(SpecModel):
     owner: Annotated[str, text(100)]
     """Who answers for it; up to 100 characters."""
 
-    expires_at: AwareDatetime
-    """When it ends: at most 90 days after its creation, such as 2026-12-01T08:00:00Z."""
+    expires_at: Moment
+    """When it ends, with its zone: at most 90 days after its creation, such as
+    2026-12-01T08:00:00Z."""
 
 
 class MuteStatus(StatusModel):

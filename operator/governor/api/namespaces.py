@@ -96,12 +96,12 @@ _SELECTOR_RULES = (
 
 
 class AllowedNamespaces(SpecModel):
-    """Whose policies may use the source."""
+    """Whose policies may use a source or a channel."""
 
     # `from` is a word of Python's.
     from_: Annotated[Literal["All", "Selector"], Field(alias="from")]
-    """All: policies of every namespace may use the source. Selector: those of the
-    namespaces that the selector selects."""
+    """All: policies of every namespace may use it. Selector: those of the namespaces that
+    the selector selects."""
 
     selector: LabelSelector | None = None
     """Selects namespaces by their labels. Required with from: Selector, else not allowed."""

@@ -23,8 +23,9 @@ from governor.values.rules import Keyed, Rule
 from governor.values.severities import Severity
 
 Threshold = Annotated[int, Field(ge=1, le=100)]
-Level = Annotated[float, Field(ge=-1e15, le=1e15)]  # a distance to it is always finite
 """So many runs in a row."""
+
+Level = Annotated[float, Field(ge=-1e15, le=1e15)]  # a distance to it is always finite
 
 
 class ObjectiveSpec(SpecModel):
