@@ -182,7 +182,11 @@ def test_exports_let_another_shell_use_the_stack(stack: Stack) -> None:
     exports = run("env", "--name", "held")[1]
 
     answer = subprocess.run(
-        ["sh", "-c", f"{exports}\ncd / && kubectl get --raw /readyz && psql --version"],
+        [
+            "sh",
+            "-c",
+            f"{exports}\ncd / && kubectl get --raw /readyz && psql --version && amtool --version",
+        ],
         capture_output=True,
         text=True,
         check=True,
@@ -190,6 +194,7 @@ def test_exports_let_another_shell_use_the_stack(stack: Stack) -> None:
 
     assert answer.stdout.startswith("ok")
     assert "PostgreSQL) 18" in answer.stdout
+    assert "amtool, version 0.31.1" in answer.stdout
 
 
 def test_attached_process_stops_and_starts_a_server_of_the_owner(stack: Stack) -> None:

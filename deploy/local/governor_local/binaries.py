@@ -20,6 +20,8 @@ class Binaries:
     etcd: Path
     prometheus: Path
     promtool: Path
+    alertmanager: Path
+    amtool: Path
     kubectl: Path
     postgresql: Path
 
@@ -39,11 +41,14 @@ class Binaries:
         packaged = {"kubectl": _kubectl(), "postgresql": _postgresql()}
         kubernetes = _assets() or builds.ensure(builds.KUBERNETES, reporter)
         prometheus = builds.ensure(builds.PROMETHEUS, reporter)
+        alertmanager = builds.ensure(builds.ALERTMANAGER, reporter)
         return cls(
             kube_apiserver=kubernetes / "kube-apiserver",
             etcd=kubernetes / "etcd",
             prometheus=prometheus / "prometheus",
             promtool=prometheus / "promtool",
+            alertmanager=alertmanager / "alertmanager",
+            amtool=alertmanager / "amtool",
             **packaged,
         )
 

@@ -99,6 +99,16 @@ PROMETHEUS = GoBuild(
     kept_megabytes=100,
 )
 
+ALERTMANAGER = GoBuild(
+    module=go_module("alertmanager"),
+    programs={"alertmanager": "alertmanager", "amtool": "amtool"},
+    flags=("-ldflags=-s -w -X github.com/prometheus/common/version.Version=0.31.1",),
+    usual_seconds=100,
+    download_megabytes=50,
+    disk_gigabytes=1,
+    kept_megabytes=52,
+)
+
 
 def ensure(build: GoBuild, reporter: Reporter) -> Path:
     """Give the folder with the build's programs, building them if the cache has none.

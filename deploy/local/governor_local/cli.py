@@ -64,10 +64,10 @@ def ended_by_signals() -> Iterator[None]:
 
 @click.group(cls=_FriendlyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Run a real Kubernetes API server, two PostgreSQL servers and a Prometheus on this machine.
+    """Run a Kubernetes API server, PostgreSQL, Prometheus and Alertmanager on this machine.
 
-    No container engine and no root are needed. The first start builds the API
-    server, etcd and Prometheus, which takes some minutes; later ones take seconds.
+    All of them are real; no container engine and no root are needed. The first start
+    builds what no package offers, which takes some minutes; later ones take seconds.
     """
 
 
@@ -147,6 +147,8 @@ def _description(stack: Stack) -> str:
             f"  governed     {stack.governed.admin_dsn}",
             f"  sink         {stack.sink.admin_dsn}",
             f"  Prometheus   {stack.prometheus.url}",
+            f"  Alertmanager {stack.alertmanager.url}",
+            f"  receiver     {stack.receiver.url}",
             f"  data, logs   {stack.data}",
             f'In another shell: eval "$(governor-local env{option})"',
         )

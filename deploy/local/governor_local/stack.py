@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from governor_local import cleanup
+from governor_local.alertmanager import AlertmanagerServer
 from governor_local.binaries import Binaries
 from governor_local.control_plane import ControlPlane
 from governor_local.errors import AbsentError, CommandError, RunningError
@@ -17,6 +18,7 @@ from governor_local.paths import stack_directory
 from governor_local.postgresql import PostgresServer
 from governor_local.processes import Process
 from governor_local.prometheus import PrometheusServer
+from governor_local.receiver import Receiver
 from governor_local.reporting import Reporter
 from governor_local.servers import Server
 from governor_local.state import Record, StateFile
@@ -41,6 +43,8 @@ class Stack:
         governed: the PostgreSQL server of the governed platform.
         sink: the PostgreSQL server of the operator, apart from the governed one.
         prometheus: the Prometheus server.
+        alertmanager: the Alertmanager server; it tells the receiver.
+        receiver: those who are told: Alertmanager's webhook, CloudEvents, a chat.
         kubeconfig: the administrator's kubeconfig file.
     """
 
@@ -61,6 +65,10 @@ class Stack:
         self.governed = PostgresServer("governed", postgresql, self.processes, state)
         self.sink = PostgresServer("sink", postgresql, self.processes, state)
         self.prometheus = PrometheusServer(self.binaries.prometheus, self.processes)
+        self.alertmanager = AlertmanagerServer(
+            self.binaries.alertmanager, self.binaries.amtool, self.processes
+        )
+        self.receiver = Receiver(self.processes)
         self.kubeconfig = self.directory / "kubeconfig"
 
     @classmethod
@@ -154,7 +162,9 @@ class Stack:
     def servers(self) -> tuple[Server, ...]:
         """All servers of the stack."""
         plane = self.control_plane
-        return (plane.etcd, plane.apiserver, self.governed, self.sink, self.prometheus)
+        databases = (self.governed, self.sink)
+        alerting = (self.prometheus, self.alertmanager, self.receiver)
+        return (plane.etcd, plane.apiserver, *databases, *alerting)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -214,6 +224,7 @@ class Stack:
             self.governed.start,
             self.sink.start,
             self.prometheus.start,
+            self._start_alerting,
         ]
         with ThreadPoolExecutor(len(starts)) as pool:
             futures = [pool.submit(start) for start in starts]
@@ -229,10 +240,15 @@ class Stack:
         with self._state.change() as record:
             record.starter = None
 
+    def _start_alerting(self) -> None:
+        self.receiver.start()  # first: Alertmanager is told its port
+        self.alertmanager.configure(webhook=f"{self.receiver.url}/alertmanager")
+        self.alertmanager.start()
+
     def _link_programs(self) -> None:
         folder = self.directory / "bin"
         folder.mkdir()
-        programs = [self.binaries.kubectl, self.binaries.promtool]
+        programs = [self.binaries.kubectl, self.binaries.promtool, self.binaries.amtool]
         for program in (*programs, self.binaries.postgresql / "psql"):
             (folder / program.name).symlink_to(program)
 
