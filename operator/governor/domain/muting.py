@@ -60,6 +60,14 @@ def mute_of(body: Mapping[str, Any]) -> Mute | None:
     return _mute(body, spec, created)
 
 
+def policy_named(body: Mapping[str, Any]) -> str:
+    """The name of the policy that an object mutes; empty if it can't be understood."""
+    try:
+        return load_mute(body).policy_ref.name
+    except SpecError:
+        return ""
+
+
 def judged(
     before: MuteStatus, body: Mapping[str, Any], policy: Policy | None, now: datetime
 ) -> MuteStatus:

@@ -76,6 +76,12 @@ class PrometheusTelemetry(Telemetry):
             ("source",),
             registry=registry,
         )
+        self._mutes = Gauge(
+            "governor_mutes",
+            "Mutes of a policy, by state: active, or refused, which are not honoured.",
+            ("namespace", "policy", "state"),
+            registry=registry,
+        )
         Gauge(
             "governor_build_info",
             "Always 1; the labels say what runs.",
@@ -110,6 +116,14 @@ class PrometheusTelemetry(Telemetry):
     def ticked(self) -> None:
         """A timer fired."""
         self._policies.ticked()
+
+    def mutes(self, namespace: str, policy: str, *, active: int, refused: int) -> None:
+        """A policy's mutes; none of any state: the series go."""
+        if not active + refused:
+            self._mutes.remove_by_labels({"namespace": namespace, "policy": policy})
+            return
+        self._mutes.labels(namespace, policy, "active").set(active)
+        self._mutes.labels(namespace, policy, "refused").set(refused)
 
     def source_ready(self, name: str, ready: bool | None) -> None:
         """A source's latest probing; None: its series go."""

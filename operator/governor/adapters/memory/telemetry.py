@@ -27,6 +27,8 @@ class InMemoryTelemetry(Telemetry):
     deliveries: list[tuple[str, str]] = field(default_factory=list)
     ticks: int = 0
     sources: dict[str, bool] = field(default_factory=dict)
+    muted: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    """Namespace and name of a policy → its active and refused mutes."""
 
     def evaluated(self, key: ObjectKey, status: PolicyStatus) -> None:
         """Keeps the latest status of each policy."""
@@ -51,6 +53,12 @@ class InMemoryTelemetry(Telemetry):
     def ticked(self) -> None:
         """Counts the tick."""
         self.ticks += 1
+
+    def mutes(self, namespace: str, policy: str, *, active: int, refused: int) -> None:
+        """Keeps the latest counts of each policy that has mutes."""
+        self.muted[namespace, policy] = active, refused
+        if not active + refused:
+            del self.muted[namespace, policy]
 
     def source_ready(self, name: str, ready: bool | None) -> None:
         """Keeps the latest readiness of each source that is not gone."""

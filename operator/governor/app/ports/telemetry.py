@@ -39,5 +39,8 @@ class Telemetry(Protocol):
     def channel_ready(self, name: str, ready: bool | None) -> None:
         """Whether a channel takes what it is told; None: it is gone."""
 
+    def mutes(self, namespace: str, policy: str, *, active: int, refused: int) -> None:
+        """How many mutes of a policy silence something, and how many are not honoured."""
+
     def source_ready(self, name: str, ready: bool | None) -> None:
         """A source's latest probing; None: it is gone."""

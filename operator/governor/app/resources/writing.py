@@ -1,13 +1,11 @@
 """Writes a resource's status whenever it says something new."""
 
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar
 
 from pydantic import ValidationError
 
-from governor.app.ports import Json, StatusStore
-from governor.app.resources.entries import Entry, SpecT
-from governor.app.resources.lending import ThingT
+from governor.app.ports import Json, ObjectKey, StatusStore
 from governor.errors import ConflictError, GoneError
 from governor.values.model import StatusModel
 
@@ -15,6 +13,15 @@ _ATTEMPTS = 3
 """So often a write that meets a newer version is decided anew."""
 
 StatusT = TypeVar("StatusT", bound=StatusModel)
+
+
+class Told(Protocol):
+    """A version of an object's spec whose status is written."""
+
+    key: ObjectKey
+    generation: int
+    body: Json
+    """The object as it was last seen or written."""
 
 
 class StatusWriter(Generic[StatusT]):
@@ -30,9 +37,7 @@ class StatusWriter(Generic[StatusT]):
         self._model = model
         self._worth_writing = worth_writing
 
-    async def write(
-        self, entry: Entry[SpecT, ThingT], decide: Callable[[StatusT], StatusT]
-    ) -> None:
+    async def write(self, entry: Told, decide: Callable[[StatusT], StatusT]) -> None:
         """Writes what is decided from the status as it stands, if that is worth a write.
 
         Raises:
