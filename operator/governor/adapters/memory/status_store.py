@@ -76,6 +76,12 @@ class InMemoryStatusStore:
         self._find(key)
         del self._objects[key.namespace, key.name]
 
+    def mark_deleted(self, key: ObjectKey) -> Json:
+        """What `kubectl delete` does, with somebody's finalizer in the way; the object."""
+        body = self._find(key)
+        body["metadata"]["deletionTimestamp"] = "2026-01-02T00:00:00Z"
+        return self._stored(body)
+
     def peek(self, key: ObjectKey) -> Json:
         """What `kubectl get` shows, past any planted fault."""
         return copy.deepcopy(self._find(key))
