@@ -72,7 +72,8 @@ async def test_first_run_makes_everything_the_second_nothing(
     assert sql("SELECT string_agg(oid::text, ' ' ORDER BY oid) FROM pg_class") == made
     assert await current(url, "governance", tls_mode="Disable") == head()
     assert sql(RELATIONS.format(schema="governance")) == (
-        "ai_governance_events governance_policy_revisions governance_schema_version"
+        "ai_governance_events governance_policy_revisions governance_remediation_dispatch "
+        "governance_schema_version"
     )
 
 

@@ -15,7 +15,8 @@ from governor.errors import DeliveryError, RejectedError
 
 # SQLSTATEs, PostgreSQL's Appendix A.
 _FINAL_CLASSES = ("22", "23")  # data exceptions, violated constraints
-_NOT_MIGRATED = ("3F000", "42P01", "42703", "42P10")  # schema, table, column, unique index
+_NOT_MIGRATED = ("3F000", "42P01", "42703", "42P10", "42883")
+"""Of a missing schema, table, column, unique index, function."""
 _NO_RIGHT = "42501"
 _NO_TLS = "rejected SSL upgrade"  # asyncpg's words, of a server that offers none
 

@@ -9,6 +9,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
@@ -21,6 +22,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 EVENTS = "ai_governance_events"
 REVISIONS = "governance_policy_revisions"
+DISPATCHES = "governance_remediation_dispatch"
 VERSIONS = "governance_schema_version"
 """Alembic's table: which migration the schema is at."""
 
@@ -100,3 +102,84 @@ Index(
     revisions.c.policy,
     revisions.c.seen_at,
 )
+
+ACTIVE = ("pending", "dispatched", "executing")
+_ACTIVE = "dispatch_status IN ('pending', 'dispatched', 'executing')"
+
+dispatches = Table(
+    DISPATCHES,
+    metadata,
+    Column("id", Uuid, primary_key=True),
+    Column("governance_event_id", Uuid, nullable=False),
+    Column("event_type", Text, nullable=False),
+    Column("cluster", Text, nullable=False),
+    Column("policy_uid", Text, nullable=False),
+    Column("check_name", Text, nullable=False),
+    Column("executor_type", Text, nullable=False),
+    Column("dispatch_status", Text, nullable=False, server_default=text("'pending'")),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("max_attempts", Integer, nullable=False),
+    Column("decision_context", JSONB, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    # The latest claim: when, by which worker, its token and until when it holds. The
+    # token outlives the lease, so that whoever ended the attempt can say so again.
+    Column("dispatched_at", DateTime(timezone=True)),
+    Column("claimed_by", Text),
+    Column("lease_token", Uuid),
+    Column("lease_until", DateTime(timezone=True)),
+    # How many leases ran out: an item that kills its workers shows here.
+    Column("expirations", Integer, nullable=False, server_default=text("0")),
+    Column("finished_at", DateTime(timezone=True)),
+    Column("result", JSONB),
+    Column("decided_by", Text),
+    Column("decided_reason", Text),
+    ForeignKeyConstraint(["governance_event_id"], [events.c.id], name=f"{DISPATCHES}_event"),
+    CheckConstraint(
+        f"{_ACTIVE} OR dispatch_status IN ('succeeded', 'failed', 'skipped', 'cancelled')",
+        name=f"{DISPATCHES}_status",
+    ),
+    CheckConstraint("attempts BETWEEN 0 AND max_attempts", name=f"{DISPATCHES}_attempts"),
+    CheckConstraint(
+        "dispatch_status <> 'pending' OR attempts < max_attempts",
+        name=f"{DISPATCHES}_attempts_left",
+    ),
+    CheckConstraint(
+        "(dispatch_status IN ('dispatched', 'executing')) = (lease_until IS NOT NULL)",
+        name=f"{DISPATCHES}_lease",
+    ),
+    CheckConstraint(
+        "lease_until IS NULL OR (attempts > 0 AND lease_token IS NOT NULL "
+        "AND claimed_by IS NOT NULL AND dispatched_at IS NOT NULL)",
+        name=f"{DISPATCHES}_claim",
+    ),
+    CheckConstraint(f"({_ACTIVE}) = (finished_at IS NULL)", name=f"{DISPATCHES}_finished"),
+    CheckConstraint(
+        "(dispatch_status IN ('skipped', 'cancelled')) = (decided_by IS NOT NULL) "
+        "AND (decided_by IS NULL) = (decided_reason IS NULL)",
+        name=f"{DISPATCHES}_decided",
+    ),
+    CheckConstraint("jsonb_typeof(decision_context) = 'object'", name=f"{DISPATCHES}_context"),
+    CheckConstraint("jsonb_typeof(result) = 'object'", name=f"{DISPATCHES}_result"),
+)
+_WORK = (
+    dispatches.c.cluster,
+    dispatches.c.policy_uid,
+    dispatches.c.check_name,
+    dispatches.c.executor_type,
+)
+Index(f"{DISPATCHES}_active", *_WORK, unique=True, postgresql_where=text(_ACTIVE))
+Index(
+    f"{DISPATCHES}_pending",
+    dispatches.c.executor_type,
+    dispatches.c.created_at,
+    dispatches.c.id,
+    postgresql_where=text("dispatch_status = 'pending'"),
+)
+Index(
+    f"{DISPATCHES}_leased",
+    dispatches.c.lease_until,
+    postgresql_where=text("lease_until IS NOT NULL"),
+)
+Index(f"{DISPATCHES}_by_check", *_WORK, dispatches.c.created_at)
+Index(f"{DISPATCHES}_by_event", dispatches.c.governance_event_id)

@@ -5,20 +5,21 @@ findings; among equals
 - `details` and what they rest on are the earliest delivery's (`details_at`),
 - the first end counts (`resolved_at`, and the reason goes with it),
 - `last_seen_at` is the latest.
+What remediations came to stays in the details, whoever's they are (`remediations`).
 An UPDATE alone would be lost where the end comes before the opening.
 """
 
 from typing import Any
 
 from sqlalchemy import ColumnElement, Insert, and_, case, func, or_
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
 from governor.adapters.sink.cleaning import clean_json, clean_text
+from governor.adapters.sink.remediations import GATHERED, PART, RUNS
 from governor.adapters.sink.tables import events, revisions
 from governor.app.ports import Episode, Revision
 
 _TOLD_TOGETHER = (
-    "details",
     "details_at",
     "namespace",
     "policy",
@@ -87,6 +88,7 @@ def upsert_event(row: dict[str, Any]) -> Insert:
     return statement.on_conflict_do_update(
         index_elements=[old.id],
         set_={
+            "details": case((tells, _keeping_runs(new.details, old.details)), else_=old.details),
             **{column: newer(tells, column) for column in _TOLD_TOGETHER},
             **{column: newer(ends, column) for column in ("resolved_at", "resolved_reason")},
             "resolved": or_(old.resolved, new.resolved),
@@ -94,6 +96,15 @@ def upsert_event(row: dict[str, Any]) -> Insert:
             "folded": func.greatest(old.folded, new.folded),
         },
     )
+
+
+def _keeping_runs(details: ColumnElement[Any], stored: ColumnElement[Any]) -> ColumnElement[Any]:
+    kept = [part for name in GATHERED for part in (name, stored[PART][name])]
+    is_object = func.jsonb_typeof(details[PART]) == "object"
+    own = case((is_object, details[PART]), else_=func.jsonb_build_object(type_=JSONB))
+    part = own.concat(func.jsonb_build_object(*kept, type_=JSONB))
+    merged = details.concat(func.jsonb_build_object(PART, part, type_=JSONB))
+    return case((stored[PART].has_key(RUNS), merged), else_=details)
 
 
 def insert_revision(row: dict[str, Any]) -> Insert:
