@@ -93,10 +93,12 @@ class Exchange:
 
 
 def _client(url: str, headers: Mapping[str, str], context: ssl.SSLContext) -> httpx.AsyncClient:
+    # An answer that is not compressed can't grow beyond what was bounded.
+    sent = httpx.Headers({"Accept": "application/json", "Accept-Encoding": "identity"})
+    sent.update(headers)  # Whatever their case: none goes twice.
     return httpx.AsyncClient(
         base_url=url,
-        # An answer that is not compressed can't grow beyond what was bounded.
-        headers={"Accept": "application/json", "Accept-Encoding": "identity", **headers},
+        headers=sent,
         verify=context,
         trust_env=False,
         follow_redirects=False,
