@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from governor.cli.documents import read
 from governor.cli.policies import read_policies
 from governor.errors import SpecError
 
@@ -15,6 +16,22 @@ CHECK = (
     "      objective: {direction: Above, redLine: 1}\n"
 )
 GOOD = f"{HEAD}metadata: {{name: p, namespace: n}}\nspec:\n  checks:\n{CHECK}"
+
+CHANNEL = """\
+---
+apiVersion: governance.aiops.dev/v1alpha1
+kind: GovernanceChannel
+metadata: {name: chat}
+spec: {allowedNamespaces: {from: All}, apprise: {secretRef: {name: chat, key: url}}}
+"""
+MUTE = """\
+---
+apiVersion: governance.aiops.dev/v1alpha1
+kind: GovernanceMute
+metadata: {name: rebuild, namespace: n}
+spec: {policyRef: {name: p}, reason: rebuilt, owner: SRE, expiresAt: 2026-12-01T08:00:00Z}
+"""
+NO_MOMENT = "write a date and a time with its zone, such as 2026-12-01T08:00:00Z"
 
 
 @pytest.fixture
@@ -97,7 +114,7 @@ def test_a_list_as_kubectl_gets_it(written: Path) -> None:
             "GovernancePolicy p",
         ),
         (f"{GOOD}{CHECK}", "name up occurs twice"),
-        (f"{GOOD}---\n{GOOD}", "GovernancePolicy p: namespace n has it twice"),
+        (f"{GOOD}---\n{GOOD}", "GovernancePolicy p: stands there twice"),
     ],
 )
 def test_a_bad_manifest_is_refused(written: Path, text: str, message: str) -> None:
@@ -124,6 +141,67 @@ def test_every_bad_policy_is_told_at_once(written: Path) -> None:
         "GovernancePolicy p",
         "GovernancePolicy q",
     ]
+
+
+def test_channels_and_mutes_may_stand_beside_policies(written: Path) -> None:
+    """One file for all that a team declares."""
+    written.write_text(f"{MUTE}{CHANNEL}---\n{GOOD}")
+
+    policies, others = read_policies([str(written)])
+
+    assert [policy.name for policy in policies] == ["p"]
+    assert others == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            CHANNEL.replace("apprise:", "alertmanager: {urls: []}, apprise:"),
+            "GovernanceChannel chat: spec.alertmanager.urls: should have at least 1 items",
+        ),
+        (
+            CHANNEL.replace("metadata: {name: chat}", "metadata: {}"),
+            "GovernanceChannel: give it a metadata.name",
+        ),
+        (
+            CHANNEL.replace("governance.aiops.dev/v1alpha1", "v1"),
+            "GovernanceChannel chat: apiVersion must be governance.aiops.dev/v1alpha1, not v1",
+        ),
+        (f"{CHANNEL}{CHANNEL}", "GovernanceChannel chat: stands there twice"),
+        (
+            MUTE.replace("T08:00:00Z", ""),
+            f"GovernanceMute rebuild: spec.expiresAt: {NO_MOMENT}",
+        ),
+        (
+            MUTE.replace("T08:00:00Z", " 08:00:00"),
+            f"GovernanceMute rebuild: spec.expiresAt: {NO_MOMENT}",
+        ),
+        (MUTE.replace("owner: SRE, ", ""), "GovernanceMute rebuild: spec.owner: is required"),
+        (f"{MUTE}{MUTE}", "GovernanceMute rebuild: stands there twice"),
+    ],
+)
+def test_a_wrong_channel_or_mute_is_named(written: Path, text: str, message: str) -> None:
+    """As a wrong policy would be."""
+    written.write_text(f"{GOOD}{text}")
+
+    with pytest.raises(SpecError) as caught:
+        read_policies([str(written)])
+
+    assert str(caught.value) == f"{written}: {message}"
+
+
+def test_what_looks_like_a_date_is_the_text_that_it_is(written: Path) -> None:
+    """As kubectl reads it."""
+    written.write_text("{a: 2026-12-01, b: 2026-12-01 08:00:00, c: 2026-12-01T08:00:00Z}")
+
+    [document] = read([str(written)])
+
+    assert document.body == {
+        "a": "2026-12-01",
+        "b": "2026-12-01 08:00:00",
+        "c": "2026-12-01T08:00:00Z",
+    }
 
 
 def test_a_file_that_is_no_text_is_refused(written: Path) -> None:

@@ -38,14 +38,14 @@ def by_url(value: str, tls_mode: str | None = None, ca_file: str | None = None) 
     return from_url("s", value, tls_mode=tls_mode, ca_file=ca_file)
 
 
-def test_a_postgres_url_may_be_used_for_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Built-in checks and custom SQL; TLS is verified unless it is said otherwise."""
+def test_a_postgres_url_may_be_used_for_every_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """But to change nothing; TLS is verified unless it is said otherwise."""
     monkeypatch.setenv("DSN", "postgresql://reader:p%40ss@db:5432/platform")
 
     source = by_url("${DSN}")
 
     assert postgres_dsn(source) == "postgresql://reader:p%40ss@db:5432/platform"
-    assert set(source.spec.access or ()) == set(Access)
+    assert source.spec.access == (Access.BUILTIN_CHECKS, Access.CUSTOM_SQL)
     assert source.spec.postgres is not None
     assert source.spec.postgres.custom_sql_secret_ref == source.spec.postgres.secret_ref
     assert source.spec.postgres.tls is None
@@ -124,6 +124,22 @@ def test_a_bad_url_is_refused(value: str, tls_mode: str | None, message: str) ->
 
     assert str(caught.value).startswith("source s: ")
     assert message in str(caught.value)
+
+
+def test_a_login_for_remediation_is_left_alone(written: Path) -> None:
+    """Its Secret need not be there: who only measures changes nothing."""
+    source = SOURCE.replace(
+        "postgres: {secretRef",
+        "access: [BuiltinChecks, Remediation]\n  postgres: {remediationSecretRef: {name: more, "
+        "key: dsn}, secretRef",
+    )
+    written.write_text(f"{source}{SECRET}stringData: {{dsn: 'postgresql://db/x'}}")
+
+    [(_, read)] = from_files([str(written)]).items()
+
+    assert read.spec.access == (Access.BUILTIN_CHECKS,)
+    assert read.spec.postgres is not None
+    assert read.spec.postgres.remediation_secret_ref is None
 
 
 def test_manifests_with_their_secrets(written: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -37,7 +37,8 @@ def _pairs(ctx: click.Context, option: click.Parameter, values: tuple[str, ...])
     metavar="FILE",
     multiple=True,
     required=True,
-    help="Manifests with policies; - is standard input. May be given several times.",
+    help="Manifests with policies, and maybe channels and mutes; - is standard input. May be "
+    "given several times.",
 )
 @click.argument("more", metavar="[FILE]...", nargs=-1)
 @click.option(
@@ -48,7 +49,7 @@ def _pairs(ctx: click.Context, option: click.Parameter, values: tuple[str, ...])
     callback=_pairs,
     help="A source by its URL, postgresql://… or http(s)://…; '${NAME}' in it stands for "
     "an environment variable, and NAME=@FILE reads the URL from a file. The source "
-    "may be used for everything.",
+    "may be used for every check.",
 )
 @click.option(
     "--sources",
@@ -96,8 +97,10 @@ def check(
 ) -> None:
     """Measure every check of the policies in the files, once.
 
-    It tells nobody, changes nothing, and needs no cluster. Suspended policies are
-    measured too. Which namespaces a source allows is not looked at.
+    It tells nobody, changes nothing, and needs no cluster, whatever a policy says of
+    notify, dispatch and enforcement. Suspended policies are measured too, and muted
+    ones: GovernanceChannels and GovernanceMutes in the files only have to be right.
+    Which namespaces a source allows is not looked at.
 
     Exits with 0 if every policy is compliant, 1 if a check is Violated, else 2 if one is
     NoData or Error, and 3 on bad input.

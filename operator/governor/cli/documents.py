@@ -1,16 +1,21 @@
 """Reads manifests from files and standard input, as strictly as `kubectl apply` would."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 
+from governor.api import API_VERSION
 from governor.errors import SpecError
 
 STDIN = "-"
+
+_DATE = "tag:yaml.org,2002:timestamp"
+
+_Loaded = TypeVar("_Loaded")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +43,19 @@ class Document:
     def namespace(self) -> str:
         """The object's namespace; `default` where it names none."""
         return self._metadata("namespace") or "default"
+
+    def loaded(self, load: Callable[[Mapping[str, Any]], _Loaded]) -> _Loaded:
+        """What an object of ours says.
+
+        Raises:
+            SpecError: it is of another version, or can't be understood.
+        """
+        if (version := self.body.get("apiVersion")) != API_VERSION:
+            raise self.refused(f"apiVersion must be {API_VERSION}, not {version}")
+        try:
+            return load(self.body)
+        except SpecError as error:
+            raise self.refused(str(error)) from error
 
     def refused(self, why: str) -> SpecError:
         """An error that says where."""
@@ -99,7 +117,15 @@ def _one_line(error: Exception) -> str:
 
 
 class _StrictLoader(yaml.SafeLoader):
-    """Refuses a key that stands twice: YAML would silently forget the first."""
+    """Refuses a key that stands twice, of which YAML would silently forget the first.
+
+    What looks like a date stays the text that it is, as it does in kubectl.
+    """
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - as PyYAML has it
+        start: [(tag, pattern) for tag, pattern in resolvers if tag != _DATE]
+        for start, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()

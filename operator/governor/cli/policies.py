@@ -1,15 +1,22 @@
 """The policies of manifests, with every default applied."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from governor.api import API_VERSION
-from governor.api.loading import load_policy
+from governor.api.crds import CHANNELS, MUTES, POLICIES
+from governor.api.loading import load_channel, load_mute, load_policy
 from governor.cli.documents import Document, read
 from governor.domain.policies import Policy, resolve
 from governor.errors import SpecError
 
-KIND = "GovernancePolicy"
+KIND = POLICIES.kind
+
+_BYSTANDERS: Mapping[str, Callable[[Mapping[str, Any]], object]] = {
+    CHANNELS.kind: load_channel,
+    MUTES.kind: load_mute,
+}
+"""Kinds that change nothing about what is measured, but may not be wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,37 +31,44 @@ class NamedPolicy:
 def read_policies(paths: Iterable[str]) -> tuple[tuple[NamedPolicy, ...], tuple[str, ...]]:
     """The policies in the files, and what else stood there and was left alone.
 
+    Channels and mutes are read, too, so that a wrong one is told.
+
     Raises:
         SpecError: all that is wrong with the files, one fault a line; or they hold no
             policy.
     """
-    policies: dict[tuple[str, str], NamedPolicy] = {}
+    policies: list[NamedPolicy] = []
     others: list[str] = []
     faults: list[str] = []
+    seen: set[tuple[str, str, str]] = set()
     for document in read(paths):
-        if document.kind != KIND:
+        if document.kind != KIND and document.kind not in _BYSTANDERS:
             others.append(f"{document.where}: {document.kind or 'a document without a kind'}")
             continue
         try:
-            named = _policy(document)
-            if (named.namespace, named.name) in policies:
-                raise document.refused(f"namespace {named.namespace} has it twice")
-            policies[named.namespace, named.name] = named
+            identity = _identity(document)
+            if document.kind == KIND:
+                policies.append(_policy(document))
+            else:
+                document.loaded(_BYSTANDERS[document.kind])
+            if identity in seen:
+                raise document.refused("stands there twice")
+            seen.add(identity)
         except SpecError as error:
             faults.append(str(error))
     if faults:
         raise SpecError("\n".join(faults))
     if not policies:
         raise SpecError(f"there is no {KIND} in these files")
-    return tuple(policies.values()), tuple(others)
+    return tuple(policies), tuple(others)
+
+
+def _identity(document: Document) -> tuple[str, str, str]:
+    """Of two objects that share it, `kubectl apply` would silently forget the first."""
+    namespace = "" if document.kind == CHANNELS.kind else document.namespace
+    return document.kind, namespace, document.name
 
 
 def _policy(document: Document) -> NamedPolicy:
-    name = document.name
-    if (version := document.body.get("apiVersion")) != API_VERSION:
-        raise document.refused(f"apiVersion must be {API_VERSION}, not {version}")
-    try:
-        policy = resolve(load_policy(document.body))
-    except SpecError as error:
-        raise document.refused(str(error)) from error
-    return NamedPolicy(namespace=document.namespace, name=name, policy=policy)
+    policy = document.loaded(lambda body: resolve(load_policy(body)))
+    return NamedPolicy(namespace=document.namespace, name=document.name, policy=policy)

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
-from governor.api import API_VERSION
 from governor.api.loading import load_source
 from governor.api.source import SourceSpec
 from governor.cli.documents import Document, read
@@ -42,7 +41,8 @@ class Source:
 def from_files(paths: Iterable[str]) -> dict[str, Source]:
     """The sources of manifests, with the Secrets that stand beside them.
 
-    `${NAME}` in a Secret's stringData is taken from the environment.
+    `${NAME}` in a Secret's stringData is taken from the environment. A login for
+    remediation is not asked for.
 
     Raises:
         SpecError: something can't be understood, or a Secret is missing.
@@ -55,7 +55,7 @@ def from_files(paths: Iterable[str]) -> dict[str, Source]:
             continue
         if document.name in sources:
             raise document.refused("stands there twice")
-        spec = _spec(document)
+        spec = _for_measuring(document.loaded(load_source))
         if missing := secret_names(spec) - secrets.keys():
             raise document.refused(
                 f"Secret {min(missing)} is missing: put it beside the source, with "
@@ -66,7 +66,7 @@ def from_files(paths: Iterable[str]) -> dict[str, Source]:
 
 
 def from_url(name: str, value: str, *, tls_mode: str | None, ca_file: str | None) -> Source:
-    """A source that may be used for everything.
+    """A source that everything may be measured from.
 
     Args:
         name: of the source, as checks refer to it.
@@ -103,7 +103,7 @@ def from_url(name: str, value: str, *, tls_mode: str | None, ca_file: str | None
 def _postgres(tls: Mapping[str, Any]) -> dict[str, Any]:
     dsn = _reference("dsn")
     return {
-        "access": list(Access),
+        "access": [Access.BUILTIN_CHECKS, Access.CUSTOM_SQL],
         "postgres": {"secretRef": dsn, "customSqlSecretRef": dsn, "tls": tls or None},
     }
 
@@ -191,13 +191,11 @@ def _secret(document: Document) -> dict[str, bytes]:
     return secret | {str(k): _expanded(str(v), missing).encode() for k, v in texts.items()}
 
 
-def _spec(document: Document) -> SourceSpec:
-    if (version := document.body.get("apiVersion")) != API_VERSION:
-        raise document.refused(f"apiVersion must be {API_VERSION}, not {version}")
-    try:
-        return load_source(document.body)
-    except SpecError as error:
-        raise document.refused(str(error)) from error
+def _for_measuring(spec: SourceSpec) -> SourceSpec:
+    """The source without its login for remediation: who only measures can't change anything."""
+    access = spec.access and tuple(it for it in spec.access if it is not Access.REMEDIATION)
+    postgres = spec.postgres and spec.postgres.model_copy(update={"remediation_secret_ref": None})
+    return spec.model_copy(update={"access": access, "postgres": postgres})
 
 
 def _file(name: str, path: str) -> str:
