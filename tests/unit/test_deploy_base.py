@@ -6,11 +6,15 @@ from typing import Any
 import pytest
 import yaml
 
+from governor.api.crds import RESOURCES
+from governor.api.mute import LONGEST_DAYS
 from governor.settings import DatabaseSettings, Settings, describe
 from governor_local import binaries, manifests
 
 Manifest = Mapping[str, Any]
 LONGEST_QUERY_SECONDS = 30
+KINDS = [resource.plural for resource in RESOURCES]
+AGGREGATE = "rbac.authorization.k8s.io/aggregate-to-"
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +45,12 @@ def test_the_operator_has_the_rights_of_rule_30_and_no_other(base: list[Manifest
     assert granted(one(base, "ClusterRole", "governor")) == {
         (ours, "governancepolicies"): read,
         (ours, "governancesources"): read,
+        (ours, "governancechannels"): read,
+        (ours, "governancemutes"): read,
         (ours, "governancepolicies/status"): {"update"},
         (ours, "governancesources/status"): {"update"},
+        (ours, "governancechannels/status"): {"update"},
+        (ours, "governancemutes/status"): {"update"},
         ("events.k8s.io", "events"): {"create"},
         ("", "namespaces"): read,
         ("apiextensions.k8s.io", "customresourcedefinitions"): read,
@@ -59,29 +67,50 @@ def test_the_rights_are_bound_to_the_operator_alone(base: list[Manifest]) -> Non
     assert one(base, "RoleBinding", "governor")["metadata"]["namespace"] == "governance-system"
 
 
-def test_no_role_for_people_grants_a_status(base: list[Manifest]) -> None:
-    roles = [
-        m
-        for m in base
-        if m["kind"] == "ClusterRole" and m["metadata"]["name"].startswith("governor-")
-    ]
+def roles_for_people(base: list[Manifest]) -> dict[str, Manifest]:
+    roles = {m["metadata"]["name"]: m for m in base if m["kind"] == "ClusterRole"}
+    del roles["governor"]
+    return roles
 
-    assert {m["metadata"]["name"] for m in roles} == {
-        "governor-viewer",
-        "governor-editor",
-        "governor-admin",
+
+def test_what_people_may_do(base: list[Manifest]) -> None:
+    """No role grants a status; what is cluster-scoped is the admins' alone."""
+    ours, read = "governance.aiops.dev", {"get", "list", "watch"}
+    change = {"create", "update", "patch", "delete"}
+    all_ = change | {"deletecollection"}
+
+    assert {name: granted(role) for name, role in roles_for_people(base).items()} == {
+        "governor-viewer": {(ours, kind): read for kind in KINDS},
+        "governor-editor": {(ours, "governancepolicies"): all_},
+        "governor-admin": {(ours, "governancesources"): all_, (ours, "governancechannels"): all_},
+        "governor-muter": {(ours, "governancemutes"): read | change},
     }
-    for role in roles:
-        for (group, resource), verbs in granted(role).items():
-            assert group == "governance.aiops.dev"
-            assert resource in ("governancepolicies", "governancesources")
-            assert "*" not in verbs
 
 
-def test_people_who_may_edit_a_namespace_may_not_touch_sources(base: list[Manifest]) -> None:
-    editor = granted(one(base, "ClusterRole", "governor-editor"))
+def test_nobody_may_mute_who_was_not_given_that_very_role(base: list[Manifest]) -> None:
+    """The others join Kubernetes' own roles; this one joins none."""
 
-    assert ("governance.aiops.dev", "governancesources") not in editor
+    def aggregates(role: Manifest) -> bool:
+        return any(label.startswith(AGGREGATE) for label in role["metadata"]["labels"])
+
+    roles = roles_for_people(base)
+
+    assert {name for name, role in roles.items() if not aggregates(role)} == {"governor-muter"}
+    assert all("aggregationRule" not in role for role in roles.values())
+
+
+def test_mutes_that_end_too_late_are_refused_as_long_as_the_operator_refuses_them(
+    base: list[Manifest],
+) -> None:
+    """The policy in force is bound, and says the same limit."""
+    policy = one(base, "ValidatingAdmissionPolicy", "governor-mutes")["spec"]
+    binding = one(base, "ValidatingAdmissionPolicyBinding", "governor-mutes")["spec"]
+    [latest] = policy["variables"]
+
+    assert f'duration("{LONGEST_DAYS * 24}h")' in latest["expression"]
+    assert str(LONGEST_DAYS) in policy["validations"][0]["messageExpression"]
+    assert policy["failurePolicy"] == "Fail"
+    assert binding == {"policyName": "governor-mutes", "validationActions": ["Deny"]}
 
 
 @pytest.mark.parametrize(
@@ -176,9 +205,10 @@ def test_the_base_needs_no_crd_that_it_does_not_bring(base: list[Manifest]) -> N
         "v1",
         "apps/v1",
         "batch/v1",
+        "admissionregistration.k8s.io/v1",
         "rbac.authorization.k8s.io/v1",
         "apiextensions.k8s.io/v1",
     }
 
-    assert brought == {"GovernancePolicy", "GovernanceSource"}
+    assert brought == {resource.kind for resource in RESOURCES}
     assert {m["apiVersion"] for m in base} <= builtin
