@@ -117,6 +117,22 @@ def test_killed_start_of_a_detached_stack_leaves_leftovers_that_are_cleaned(home
     assert_gone(record, state)
 
 
+def test_a_database_being_made_when_its_starter_is_killed_leaves_nothing(home: Path) -> None:
+    state = StateFile(home / "killed")
+    with subprocess.Popen(
+        [*COMMAND, "up", "--detach", "--name", "killed"], stderr=subprocess.DEVNULL
+    ) as starter:
+        until(lambda: (found := state.read()) and any(found.data.glob("*/data/base")))
+        starter.kill()
+    record = recorded(state)
+
+    code, printed = run("status", "--name", "killed")
+
+    assert "killed: removed the leftovers of a killed run" in printed
+    assert code != 0
+    assert_gone(record, state)
+
+
 def test_interrupted_start_leaves_nothing(home: Path) -> None:
     state = StateFile(home / "interrupted")
     with subprocess.Popen(

@@ -11,6 +11,7 @@ from governor_local.state import Record, StateFile
 
 _DATA_PREFIX = "governor-local-"
 _GRACE_SECONDS = 5.0
+_AGAIN_SECONDS = 0.05
 
 
 def make_data_folder(name: str) -> Path:
@@ -24,7 +25,7 @@ def remove(state: StateFile, record: Record) -> None:
     if record.data.name.startswith(_DATA_PREFIX):  # never another folder, whatever the file says
         for lock_file in record.data.glob("*/data/postmaster.pid"):
             _remove_shared_memory(lock_file)
-        shutil.rmtree(record.data, ignore_errors=True)
+        _remove_folder(record.data)
     shutil.rmtree(state.directory / "bin", ignore_errors=True)
     for name in ("kubeconfig", "state.new", "state.json"):
         (state.directory / name).unlink(missing_ok=True)
@@ -42,6 +43,15 @@ def end_processes(record: Record) -> None:
         if not process.wait(max(0.0, deadline - time.monotonic())):
             process.send(signal.SIGKILL)
             process.wait(_GRACE_SECONDS)
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove a folder in which a process that is just ending may still make a file."""
+    deadline = time.monotonic() + _GRACE_SECONDS
+    while folder.exists() and time.monotonic() < deadline:
+        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            time.sleep(_AGAIN_SECONDS)
 
 
 def _remove_shared_memory(lock_file: Path) -> None:

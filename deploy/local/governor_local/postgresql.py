@@ -138,7 +138,13 @@ class PostgresServer(Server):
         command += ["--pwfile", password, "--auth=scram-sha-256", "--encoding=UTF8"]
         command += ["--locale=C.UTF-8", "--no-sync", "--no-instructions"]
         answer = subprocess.run(
-            launched(command, directory=self.directory, unprivileged=True),
+            # Alone it would write on in a folder that whoever comes next removes.
+            launched(
+                command,
+                directory=self.directory,
+                death_signal=signal.SIGKILL,
+                unprivileged=True,
+            ),
             capture_output=True,
             text=True,
             check=False,
