@@ -2,42 +2,19 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import pytest
 import yaml
 from pydantic import BaseModel, Field
+from tests.support.schemas import every_resource, fields, schema_of
 
-from governor.api.crds import POLICIES, RESOURCES, SOURCES, Resource, definition
+from governor.api.crds import RESOURCES, SOURCES, Resource, definition
 from governor.api.structural import structural_schema
 from governor.cli.crds import as_yaml, file_name, write
 
 CRDS = Path(__file__).parents[2] / "crds"
-
-every_resource = pytest.mark.parametrize(
-    "resource", RESOURCES, ids=[resource.kind for resource in RESOURCES]
-)
-
-
-def fields(schema: dict[str, Any], path: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-    """Every field below a schema: properties, items of lists, values of maps."""
-    below = {f"{path}.{name}": field for name, field in schema.get("properties", {}).items()}
-    if "items" in schema:
-        below[f"{path}[]"] = schema["items"]
-    if "additionalProperties" in schema:
-        below[f"{path}{{}}"] = schema["additionalProperties"]
-    for place, field in below.items():
-        yield place, field
-        yield from fields(field, place)
-
-
-def schema_of(resource: Resource) -> dict[str, Any]:
-    """The schema of a resource's only version."""
-    (version,) = definition(resource)["spec"]["versions"]
-    schema: dict[str, Any] = version["schema"]["openAPIV3Schema"]
-    return schema
 
 
 def lacking(resource: Resource, *keywords: str, type_: str) -> list[str]:
@@ -61,9 +38,18 @@ def test_the_committed_crd_is_the_generated_one(resource: Resource) -> None:
 def test_no_other_crd_is_committed() -> None:
     """A renamed resource leaves nothing behind."""
     assert {path.name for path in CRDS.glob("governance.aiops.dev_*")} == {
+        "governance.aiops.dev_governancechannels.yaml",
+        "governance.aiops.dev_governancemutes.yaml",
         "governance.aiops.dev_governancepolicies.yaml",
         "governance.aiops.dev_governancesources.yaml",
     }
+
+
+def test_all_of_them_are_applied_together() -> None:
+    """`kubectl apply -k crds` forgets none."""
+    kustomization = yaml.safe_load((CRDS / "kustomization.yaml").read_text(encoding="utf-8"))
+
+    assert kustomization["resources"] == sorted(file_name(resource) for resource in RESOURCES)
 
 
 def test_the_generator_can_be_run(tmp_path: Path) -> None:
@@ -154,18 +140,6 @@ def test_the_schema_is_structural(resource: Resource) -> None:
 
 
 @every_resource
-def test_an_object_that_nobody_looked_at_claims_nothing(resource: Resource) -> None:
-    """Its conditions are Unknown from its first moment, and a status of the model's own."""
-    default = schema_of(resource)["properties"]["status"]["default"]
-    status = resource.status.model_validate(default)
-
-    assert {c.type: (c.status, c.reason) for c in status.conditions}.items() >= {
-        ("Ready", ("Unknown", "Pending"))
-    }
-    assert all(c.status == "Unknown" for c in status.conditions)
-
-
-@every_resource
 def test_integers_are_64_bits_wide(resource: Resource) -> None:
     """Generations are."""
     integers = [f for _, f in fields(schema_of(resource)) if f["type"] == "integer"]
@@ -174,44 +148,15 @@ def test_integers_are_64_bits_wide(resource: Resource) -> None:
     assert {field["format"] for field in integers} == {"int64"}
 
 
-@pytest.mark.parametrize(
-    ("resource", "path", "key"),
-    [
-        (POLICIES, ".spec.checks", "name"),
-        (POLICIES, ".status.checks", "name"),
-        (POLICIES, ".status.conditions", "type"),
-        (POLICIES, ".status.findings", "eventType"),
-        (SOURCES, ".status.conditions", "type"),
-    ],
-)
-def test_lists_of_named_things_are_list_maps(resource: Resource, path: str, key: str) -> None:
-    """Server-side apply merges them item by item, and duplicates are refused."""
-    field = dict(fields(schema_of(resource)))[path]
-
-    assert field["x-kubernetes-list-type"] == "map"
-    assert field["x-kubernetes-list-map-keys"] == [key]
-    assert key in field["items"]["required"]
-
-
-def test_the_log_is_replaced_as_a_whole() -> None:
-    """Else `managedFields` would list every field of every entry."""
-    assert dict(fields(schema_of(POLICIES)))[".status.pending"]["x-kubernetes-list-type"] == (
-        "atomic"
-    )
-
-
 def test_nothing_of_a_later_version_is_in_the_crds() -> None:
     """A field enters a CRD together with the code that honours it."""
-    later = {
-        "enforcement", "mutes", "notify", "dispatch", "suppressed", "epoch", "muted", "batching",
-        "partialResponse", "headersSecretRef", "clientSecretRef", "maxPerRun", "lastToldAt",
-    }  # fmt: skip
+    later = {"epoch", "batching", "partialResponse", "clientSecretRef"}
     names = {
         path.rsplit(".", 1)[-1] for resource in RESOURCES for path, _ in fields(schema_of(resource))
     }
 
     assert names & later == set()
-    assert "Remediation" not in as_yaml(SOURCES)
+    assert ".spec.prometheus.headersSecretRef" not in dict(fields(schema_of(SOURCES)))
 
 
 def test_a_keyword_without_a_place_is_an_error() -> None:
