@@ -30,16 +30,18 @@ from governor.adapters.kubernetes.status_store import policy_store, source_store
 from governor.adapters.sink.engine import make_engine
 from governor.adapters.sink.postgres import PostgresSink
 from governor.api import API_VERSION
+from governor.app.channels import ChannelDirectory
 from governor.app.healing import keep_healed
+from governor.app.mutes import MuteDirectory
 from governor.app.ports import InstrumentMaker, Sink
-from governor.app.relaying import Relay
+from governor.app.relaying import Listing, Relay
 from governor.app.resources import Namespaces
 from governor.app.scheduling import Scheduler
 from governor.app.services import Services
 from governor.app.sources import SourceDirectory
 from governor.domain.schedules import TICKS, tick_length
 from governor.errors import SettingsError, StoreError
-from governor.handlers.informing import KINDS, NAMESPACES, SOURCES
+from governor.handlers.informing import CHANNELS, KINDS, MUTES, NAMESPACES, SOURCES
 from governor.handlers.running import run_kopf
 from governor.settings import DatabaseSettings, Settings
 from governor.telemetry.health import Liveness
@@ -112,7 +114,13 @@ async def run(settings: Settings) -> None:
             return identity.server, open_session(identity, trace)
 
         watching = run_kopf(
-            informed=Relay(operator.scheduler, operator.sources, operator.namespaces),
+            informed=Relay(
+                scheduler=operator.scheduler,
+                sources=operator.sources,
+                channels=operator.channels,
+                mutes=operator.mutes,
+                namespaces=operator.namespaces,
+            ),
             pulse=liveness,
             open_session=session,
             crds_served=lambda: _prepare(connection, operator),
@@ -130,6 +138,8 @@ class _Operator:
 
     scheduler: Scheduler
     sources: SourceDirectory
+    channels: ChannelDirectory
+    mutes: MuteDirectory
     namespaces: Namespaces
     sink: Sink
 
@@ -143,6 +153,8 @@ class _Operator:
         kopf = asyncio.create_task(watching, name="kopf")
         parts = {
             asyncio.create_task(self.sources.run(), name="sources"),
+            asyncio.create_task(self.channels.run(), name="channels"),
+            asyncio.create_task(self.mutes.run(), name="mutes"),
             asyncio.create_task(keep_healed(self.scheduler, self.sink), name="healing"),
         }
         stopping = asyncio.create_task(stop.wait(), name="stop")
@@ -154,7 +166,8 @@ class _Operator:
         for task in (kopf, stopping, *parts):
             task.cancel()
         await asyncio.wait({kopf, *parts}, timeout=CLOSING_SECONDS)
-        await asyncio.wait({asyncio.create_task(self.sources.close())}, timeout=CLOSING_SECONDS)
+        closing = {asyncio.create_task(each.close()) for each in (self.sources, self.channels)}
+        await asyncio.wait(closing, timeout=CLOSING_SECONDS)
         for task in ended:
             task.result()
 
@@ -198,24 +211,31 @@ def _joined(
 
 
 async def _prepare(connection: Connection, operator: _Operator) -> None:
-    """Returns once our CRDs are served and all sources and namespaces are known.
+    """Returns once our CRDs are served, and all that policies depend on is known.
 
-    Policies are seen after that: none must find a source missing that was only not
-    listed yet.
+    Policies are seen after that: none must find a source missing, or tell what is
+    muted, only because it was not listed yet.
     """
+    directories: dict[str, Listing] = {
+        SOURCES: operator.sources,
+        CHANNELS: operator.channels,
+        MUTES: operator.mutes,
+    }
     while True:
         await wait_for_crds(connection, _report_crds)
         try:
-            async for body in list_all(connection, f"/apis/{API_VERSION}/{SOURCES}"):
-                operator.sources.seen(body)
+            for kind, directory in directories.items():
+                async for body in list_all(connection, f"/apis/{API_VERSION}/{kind}"):
+                    directory.seen(body)
             async for body in list_all(connection, f"/api/v1/{NAMESPACES}"):
                 metadata = body["metadata"]
                 operator.namespaces.seen(metadata["name"], metadata.get("labels") or {})
         except StoreError as error:
-            _log.warning("sources can't be listed yet", extra={"error": str(error)})
+            _log.warning("what policies depend on can't be listed yet", extra={"error": str(error)})
             await asyncio.sleep(RETRY_SECONDS)
         else:
-            operator.sources.listed()
+            for directory in directories.values():
+                directory.listed()
             return
 
 

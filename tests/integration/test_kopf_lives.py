@@ -80,6 +80,8 @@ async def created(hands: Hands) -> str:
 async def test_missing_crds_are_named(without_crds: Stack, connection: Connection) -> None:
     """Each of them."""
     assert await missing_crds(connection) == [
+        "governancechannels.governance.aiops.dev is not installed",
+        "governancemutes.governance.aiops.dev is not installed",
         "governancepolicies.governance.aiops.dev is not installed",
         "governancesources.governance.aiops.dev is not installed",
     ]

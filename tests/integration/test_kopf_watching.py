@@ -21,10 +21,30 @@ from tests.support.kopf_world import (
 
 from governor.adapters.kubernetes.connection import Connection, RefusedError
 from governor.adapters.kubernetes.credentials import load
+from governor.api import API_VERSION
 from governor.handlers.informing import KINDS
 from governor_local.stack import Stack
 
 FAST = {"1h": 1, "2h": 2}
+
+EVERYBODY = {"from": "All"}
+OTHERS: dict[tuple[str, str], dict[str, Any]] = {
+    ("GovernanceSource", "governancesources"): {
+        "allowedNamespaces": EVERYBODY,
+        "prometheus": {"url": "http://127.0.0.1:9"},
+    },
+    ("GovernanceChannel", "governancechannels"): {
+        "allowedNamespaces": EVERYBODY,
+        "alertmanager": {"urls": ["http://127.0.0.1:9"]},
+    },
+    ("GovernanceMute", "namespaces/default/governancemutes"): {
+        "policyRef": {"name": "flywheel"},
+        "reason": "a migration",
+        "owner": "sre",
+        "expiresAt": "2026-01-01T00:00:00Z",
+    },
+}
+"""Kind and path of what is seen beside policies and namespaces, and a spec of each."""
 
 
 def fast(spec: Mapping[str, Any]) -> int:
@@ -83,26 +103,18 @@ async def test_policies_are_seen_that_were_there_before(reader: Path, hands: Han
     assert (seen["kind"], seen["spec"]) == ("GovernancePolicy", policy["spec"])
 
 
-async def test_sources_are_seen_when_added_and_deleted(witness: Witness, hands: Hands) -> None:
-    """They have no timers."""
-    name = f"kopf-{uuid4().hex[:12]}"
-    source = await hands.request(
-        "POST",
-        f"{GROUP_PATH}/governancesources",
-        {
-            "apiVersion": "governance.aiops.dev/v1alpha1",
-            "kind": "GovernanceSource",
-            "metadata": {"name": name},
-            "spec": {
-                "allowedNamespaces": {"from": "All"},
-                "prometheus": {"url": "http://127.0.0.1:9"},
-            },
-        },
-    )
-    uid = source["metadata"]["uid"]
-    await until(lambda: uid in witness.sources)
+@pytest.mark.parametrize(("kind", "path"), OTHERS)
+async def test_other_kinds_are_seen_whole_until_they_are_deleted(
+    witness: Witness, hands: Hands, kind: str, path: str
+) -> None:
+    """Each by its own way; they have no timers."""
+    name, spec, path = f"kopf-{uuid4().hex[:12]}", OTHERS[kind, path], f"{GROUP_PATH}/{path}"
+    body = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
+    uid = (await hands.request("POST", path, body))["metadata"]["uid"]
+    await until(lambda: uid in witness.others[kind])
+    assert witness.others[kind][uid]["spec"] == spec
 
-    await hands.request("DELETE", f"{GROUP_PATH}/governancesources/{name}")
+    await hands.request("DELETE", f"{path}/{name}")
 
     await until(lambda: uid in witness.gone)
     assert witness.ticks_of(uid) == []

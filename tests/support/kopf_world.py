@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from uuid import uuid4
 import aiohttp
 import yaml
 
-from governor.adapters.kubernetes.cluster import wait_for_crds
+from governor.adapters.kubernetes.cluster import PLURALS, wait_for_crds
 from governor.adapters.kubernetes.connection import Connection, open_session
 from governor.adapters.kubernetes.credentials import load
 from governor.app.ports import Json
@@ -30,7 +31,7 @@ ROLE: dict[str, Any] = {
     "rules": [
         {
             "apiGroups": ["governance.aiops.dev"],
-            "resources": ["governancepolicies", "governancesources"],
+            "resources": list(PLURALS),
             "verbs": ["get", "list", "watch"],
         },
         {"apiGroups": [""], "resources": ["namespaces"], "verbs": ["get", "list", "watch"]},
@@ -52,7 +53,8 @@ class Witness:
     def __init__(self) -> None:
         self.seen: dict[str, Json] = {}
         """Policies by uid, as last seen."""
-        self.sources: dict[str, Json] = {}
+        self.others: dict[str, dict[str, Json]] = defaultdict(dict)
+        """Kind → sources, channels and mutes by uid, as last seen."""
         self.namespaces: dict[str, Mapping[str, str]] = {}
         self.gone: list[str] = []
         self.ticks: list[tuple[str, int, float]] = []
@@ -79,10 +81,26 @@ class Witness:
         self.ticks.append((uid, tick_seconds, time.monotonic()))
 
     def source_seen(self, body: Json) -> None:
-        self.sources[body["metadata"]["uid"]] = body
+        self._other("GovernanceSource", body)
 
     def source_gone(self, uid: str) -> None:
         self.gone.append(uid)
+
+    def channel_seen(self, body: Json) -> None:
+        self._other("GovernanceChannel", body)
+
+    def channel_gone(self, uid: str) -> None:
+        self.gone.append(uid)
+
+    def mute_seen(self, body: Json) -> None:
+        self._other("GovernanceMute", body)
+
+    def mute_gone(self, uid: str) -> None:
+        self.gone.append(uid)
+
+    def _other(self, kind: str, body: Json) -> None:
+        assert body["kind"] == kind
+        self.others[kind][body["metadata"]["uid"]] = body
 
     def namespace_seen(self, name: str, labels: Mapping[str, str]) -> None:
         self.namespaces[name] = labels

@@ -9,8 +9,10 @@ from governor.app.ports import Informed, Json
 
 POLICIES = "governancepolicies"
 SOURCES = "governancesources"
+CHANNELS = "governancechannels"
+MUTES = "governancemutes"
 NAMESPACES = "namespaces"
-KINDS = (POLICIES, SOURCES, NAMESPACES)
+KINDS = (POLICIES, SOURCES, CHANNELS, MUTES, NAMESPACES)
 """What is watched."""
 
 _log = logging.getLogger(__name__)
@@ -74,6 +76,22 @@ class Informer:
     def source_gone(self, uid: str) -> None:
         """A source was deleted."""
         self._tell(self._informed.source_gone, uid)
+
+    def channel(self, body: Json) -> None:
+        """A channel is there."""
+        self._tell(self._informed.channel_seen, body)
+
+    def channel_gone(self, uid: str) -> None:
+        """A channel was deleted."""
+        self._tell(self._informed.channel_gone, uid)
+
+    def mute(self, body: Json) -> None:
+        """A mute is there."""
+        self._tell(self._informed.mute_seen, body)
+
+    def mute_gone(self, uid: str) -> None:
+        """A mute was deleted."""
+        self._tell(self._informed.mute_gone, uid)
 
     def namespace(self, name: str, labels: dict[str, str]) -> None:
         """A namespace is there."""

@@ -10,7 +10,7 @@ import aiohttp
 import kopf
 
 from governor.api import GROUP, VERSION
-from governor.handlers.informing import NAMESPACES, POLICIES, SOURCES, Informer
+from governor.handlers.informing import KINDS, NAMESPACES, Informer
 
 OpenSession = Callable[[aiohttp.TraceConfig], tuple[str, aiohttp.ClientSession]]
 """The server's address, and a new session with it that also traces; called in a loop."""
@@ -18,10 +18,8 @@ OpenSession = Callable[[aiohttp.TraceConfig], tuple[str, aiohttp.ClientSession]]
 PAUSE_SECONDS = 5.0
 """At least so long between logins: kopf asks for another one at every 401."""
 
-_KINDS = {
-    f"/apis/{GROUP}/{VERSION}/{POLICIES}": POLICIES,
-    f"/apis/{GROUP}/{VERSION}/{SOURCES}": SOURCES,
-    f"/api/v1/{NAMESPACES}": NAMESPACES,
+_KINDS = {f"/apis/{GROUP}/{VERSION}/{kind}": kind for kind in KINDS if kind != NAMESPACES} | {
+    f"/api/v1/{NAMESPACES}": NAMESPACES
 }
 
 

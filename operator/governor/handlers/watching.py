@@ -7,7 +7,7 @@ import kopf
 
 from governor.api import GROUP, VERSION
 from governor.app.ports import Json
-from governor.handlers.informing import NAMESPACES, POLICIES, SOURCES
+from governor.handlers.informing import CHANNELS, MUTES, NAMESPACES, POLICIES, SOURCES
 from governor.handlers.timers import Memo
 
 TickLength = Callable[[Mapping[str, Any]], int]
@@ -15,7 +15,7 @@ TickLength = Callable[[Mapping[str, Any]], int]
 
 
 def add_watches(registry: kopf.OperatorRegistry, tick_length: TickLength) -> None:
-    """Registers the handlers of policies, sources and namespaces."""
+    """Registers the handlers of everything that is watched."""
 
     async def on_policy(event: Json, memo: Memo, **_: Any) -> None:
         # kopf's `body` changes under a handler; the event's object never does.
@@ -30,6 +30,8 @@ def add_watches(registry: kopf.OperatorRegistry, tick_length: TickLength) -> Non
 
     kopf.on.event(GROUP, VERSION, POLICIES, registry=registry)(on_policy)
     kopf.on.event(GROUP, VERSION, SOURCES, registry=registry)(_on_source)
+    kopf.on.event(GROUP, VERSION, CHANNELS, registry=registry)(_on_channel)
+    kopf.on.event(GROUP, VERSION, MUTES, registry=registry)(_on_mute)
     kopf.on.event("v1", NAMESPACES, registry=registry)(_on_namespace)
 
 
@@ -38,6 +40,20 @@ async def _on_source(event: Json, memo: Memo, **_: Any) -> None:
         memo.informer.source_gone(event["object"]["metadata"]["uid"])
     else:
         memo.informer.source(event["object"])
+
+
+async def _on_channel(event: Json, memo: Memo, **_: Any) -> None:
+    if event["type"] == "DELETED":
+        memo.informer.channel_gone(event["object"]["metadata"]["uid"])
+    else:
+        memo.informer.channel(event["object"])
+
+
+async def _on_mute(event: Json, memo: Memo, **_: Any) -> None:
+    if event["type"] == "DELETED":
+        memo.informer.mute_gone(event["object"]["metadata"]["uid"])
+    else:
+        memo.informer.mute(event["object"])
 
 
 async def _on_namespace(event: Json, memo: Memo, **_: Any) -> None:

@@ -11,7 +11,7 @@ from governor.adapters.kubernetes.connection import Connection, RefusedError
 from governor.api import GROUP, VERSION
 from governor.errors import StoreError, UnavailableError
 
-PLURALS = ("governancepolicies", "governancesources")
+PLURALS = ("governancechannels", "governancemutes", "governancepolicies", "governancesources")
 
 _POLL_SECONDS = 2.0
 _NOT_FOUND = 404

@@ -72,3 +72,13 @@ def policy_store(connection: Connection) -> KubernetesStatusStore:
 def source_store(connection: Connection) -> KubernetesStatusStore:
     """The store of GovernanceSources."""
     return KubernetesStatusStore(connection, kind="GovernanceSource", plural="governancesources")
+
+
+def channel_store(connection: Connection) -> KubernetesStatusStore:
+    """The store of GovernanceChannels."""
+    return KubernetesStatusStore(connection, kind="GovernanceChannel", plural="governancechannels")
+
+
+def mute_store(connection: Connection) -> KubernetesStatusStore:
+    """The store of GovernanceMutes."""
+    return KubernetesStatusStore(connection, kind="GovernanceMute", plural="governancemutes")
