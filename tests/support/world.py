@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support.around import ScriptedAround
 from tests.support.builders import NOON, VALUES, spec
 
 from governor.adapters.memory.events import InMemoryEventRecorder
@@ -61,6 +62,7 @@ class World:
         self.telemetry = InMemoryTelemetry()
         self.clock = HandClock()
         self.measurer = ScriptedMeasurer()
+        self.around = ScriptedAround()
         self.scheduler = self._fresh()
 
     async def __aenter__(self) -> Self:
@@ -83,6 +85,7 @@ class World:
                 measurer=self.measurer,
                 telemetry=self.telemetry,
                 clock=self.clock,
+                around=self.around.around(),
             )
         )
 

@@ -3,17 +3,23 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from uuid import UUID
 
-from governor.api.log import Entry
+from governor.api.log import Entry, Target, Transition, channel_of
 from governor.api.policy import PolicySpec
 from governor.api.status import LastFinding, PolicyStatus
-from governor.app.delivering import Complaints, Learned, Office
+from governor.app.channel_lanes import ChannelLane
+from governor.app.delivering import Lane, Learned, Office
 from governor.app.lanes import EventLane, SinkLane
-from governor.app.ports import EventRecorder, ObjectKey, Revision, Sink, Telemetry
+from governor.app.ports import ObjectKey, Revision
+from governor.app.remediating import RemediationLane
+from governor.app.services import Services
+from governor.app.specs import Specs
 from governor.app.subjects import Subject
 from governor.domain.log import sift
 from governor.domain.plans import Feedback
+from governor.domain.surroundings import ChannelKind
 
 _log = logging.getLogger(__name__)
 
@@ -24,50 +30,56 @@ class Courier:
     def __init__(
         self,
         key: ObjectKey,
+        services: Services,
         *,
-        sink: Sink,
-        events: EventRecorder,
-        telemetry: Telemetry,
-        complaints: Complaints,
         on_news: Callable[[], None],
+        muted: Callable[[str, datetime], bool],
     ) -> None:
         """Lanes stand still until `run`.
 
         Args:
             key: the policy.
-            sink: where findings are kept.
-            events: where Events are recorded.
-            telemetry: counts deliveries.
-            complaints: says what ails a target.
+            services: what the runs of all policies share.
             on_news: called when what was learned should be written at once: all
-                is told, or a finding has another id. The rest rides on a tick.
+                is told, a finding has another id, a playbook was changed, or a chat
+                has a message. The rest rides on a tick.
+            muted: whether a check of the policy is muted at a time.
         """
         self._key = key
-        self._telemetry = telemetry
+        self._services = services
+        self._telemetry = services.telemetry
         self._on_news = on_news
         self._status = PolicyStatus()
-        self._specs: dict[int, PolicySpec] = {}
-        office = Office(telemetry=telemetry, complaints=complaints, on_learned=self._news)
-        self._learned = office.learned
-        self._events = EventLane(key, events, office)
-        self._sink = SinkLane(
-            key,
-            sink,
-            office,
-            ended=self._ended,
-            spec_at=self._specs.get,
+        self._ours: frozenset[tuple[str, datetime]] = frozenset()
+        self._specs = Specs(key.uid, services.sink)
+        self._office = Office(
+            telemetry=services.telemetry,
+            complaints=services.complaints,
+            on_learned=self._news,
+            on_urgent=on_news,
         )
+        self._learned = self._office.learned
+        self._sink = SinkLane(
+            key, services.sink, self._office, specs=self._specs, ended=self._ended
+        )
+        self._muted = muted
+        self._lanes: dict[str, Lane] = {
+            Target.EVENT: EventLane(key, services.events, self._office),
+            Target.SINK: self._sink,
+        }
+        self._running: asyncio.TaskGroup | None = None
 
     def finish(self) -> None:
         """What can still be told is told, and `run` ends."""
-        self._events.finish()
-        self._sink.finish()
+        for lane in self._lanes.values():
+            lane.finish()
 
     async def run(self) -> None:
         """Delivers until finished or cancelled."""
-        async with asyncio.TaskGroup() as lanes:
-            lanes.create_task(self._events.run())
-            lanes.create_task(self._sink.run())
+        async with asyncio.TaskGroup() as running:
+            self._running = running
+            for lane in self._lanes.values():
+                running.create_task(lane.run())
 
     def inspect(self, written: PolicyStatus) -> None:
         """Somebody else wrote this status: a log that is not ours shows, and is not told."""
@@ -78,20 +90,26 @@ class Courier:
                 extra={"policy_namespace": self._key.namespace, "policy": self._key.name},
             )
 
-    def owe(self, written: PolicyStatus) -> None:
-        """A status as the API server confirmed it: its log is what is told."""
+    def owe(self, written: PolicyStatus, *, decided_at: datetime | None = None) -> None:
+        """A status as the API server confirmed it: its log is what is told.
+
+        Args:
+            written: the status.
+            decided_at: when we decided it; None if somebody else did.
+        """
         self._status = written
         log = sift(self._key.uid, written.pending)
-        self._events.owe(log)
-        self._sink.owe(log)
+        choices = {(e.check, e.decided_at) for e in log if e.transition is Transition.REMEDIATE}
+        self._ours = frozenset(c for c in choices if c[1] == decided_at or c in self._ours)
+        for target in {target for entry in log for target in entry.targets}:
+            self._open(target)
+        for lane in self._lanes.values():
+            lane.owe(log)
 
     def revise(self, revision: Revision, spec: PolicySpec | None) -> None:
         """A generation was seen for the first time: kept for the sink, and for texts."""
         needed = {entry.generation for entry in self._status.pending}
-        for generation in self._specs.keys() - needed:
-            del self._specs[generation]
-        if spec is not None:
-            self._specs[revision.generation] = spec
+        self._specs.keep(revision.generation, spec, needed)
         self._sink.revise(revision)
 
     def restate(self, entries: tuple[Entry, ...]) -> None:
@@ -101,7 +119,7 @@ class Courier:
     @property
     def waiting(self) -> bool:
         """Whether something is yet to be told."""
-        return self._events.waiting or self._sink.waiting
+        return any(lane.waiting for lane in self._lanes.values())
 
     @property
     def news(self) -> Learned:
@@ -113,9 +131,51 @@ class Courier:
         self._learned.delivered -= feedback.delivered
         for ours in feedback.adopted:
             self._learned.adopted.pop(ours, None)
+        for chosen in feedback.remediated:
+            self._learned.remediated.pop(chosen, None)
+
+    def _open(self, target: str) -> None:
+        """A lane for a target that only some policies need, when first needed."""
+        channel = channel_of(target)
+        if target in self._lanes or (channel is None and target != Target.REMEDIATION):
+            return
+        lane = self._lanes[target] = (
+            self._remediation_lane() if channel is None else self._channel_lane(channel)
+        )
+        if self._running is not None:
+            self._running.create_task(lane.run())
+
+    def _channel_lane(self, channel: str) -> ChannelLane:
+        around = self._services.around
+        return ChannelLane(
+            channel,
+            self._key,
+            self._office,
+            cluster=around.cluster,
+            specs=self._specs,
+            offer=around.channels.offer,
+            remembers=lambda name: (
+                around.channels.view(self._key.namespace, name).kind is not ChannelKind.CHAT
+            ),
+        )
+
+    def _remediation_lane(self) -> RemediationLane:
+        remedies = self._services.around.remedies
+        return RemediationLane(
+            self._key,
+            self._office,
+            store=self._services.store,
+            clock=self._services.clock,
+            deprecate=remedies.deprecate,
+            refused=remedies.remediation_refused,
+            muted=self._muted,
+            spec_at=self._specs.at,
+            inherited=lambda entry: (entry.check, entry.decided_at) not in self._ours,
+        )
 
     def _news(self) -> None:
-        if self._learned.adopted or not self.waiting:
+        learned = self._learned
+        if learned.adopted or learned.remediated or not self.waiting:
             self._on_news()
 
     def _ended(self, finding: UUID) -> LastFinding | None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
-from governor.api.log import Entry, Target
+from governor.api.log import Entry
 from governor.api.status import FindingRef
 from governor.app.ports import Telemetry
 from governor.domain.log import Delivered, line
@@ -40,9 +40,9 @@ class Complaints:
     """Says in the log what ails a target: once, however many entries meet it."""
 
     def __init__(self) -> None:
-        self._last: dict[Target, str] = {}
+        self._last: dict[str, str] = {}
 
-    def failed(self, target: Target, error: Exception) -> None:
+    def failed(self, target: str, error: Exception) -> None:
         """Something could not be told; the words are logged when they are new."""
         words = str(error) if isinstance(error, DeliveryError) else repr(error)
         if self._last.get(target) == words:
@@ -50,13 +50,13 @@ class Complaints:
         self._last[target] = words
         unforeseen = None if isinstance(error, DeliveryError) else error
         _log.warning(
-            "can't deliver now", extra={"target": target.value, "error": words}, exc_info=unforeseen
+            "can't deliver now", extra={"target": target, "error": words}, exc_info=unforeseen
         )
 
-    def delivered(self, target: Target) -> None:
+    def delivered(self, target: str) -> None:
         """Something was told again."""
         if self._last.pop(target, None) is not None:
-            _log.info("delivers again", extra={"target": target.value})
+            _log.info("delivers again", extra={"target": target})
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,39 +73,36 @@ class Office:
     telemetry: Telemetry
     complaints: Complaints
     on_learned: Callable[[], None]
+    on_urgent: Callable[[], None]
+    """Called for what must be written down before anything more is told."""
     learned: Learned = field(default_factory=Learned)
 
 
 class Lane(ABC):
     """One policy's entries on their way to one target."""
 
-    target: Target
+    targets: tuple[str, ...]
+    """The target, and what is told together with it."""
 
     def __init__(self, office: Office) -> None:
         self._learned = office.learned
         self._telemetry = office.telemetry
         self._complaints = office.complaints
         self._on_learned = office.on_learned
+        self._on_urgent = office.on_urgent
         self._owed: tuple[Entry, ...] = ()
         self._wake = asyncio.Event()
         self._finishing = False
 
-    @abstractmethod
-    async def tell(self, entry: Entry) -> Adoption | None:
-        """Tells one entry.
-
-        Raises:
-            RejectedError: the target will never take it.
-            DeliveryError: not now.
-        """
-
-    async def prepare(self) -> None:  # noqa: B027 - most targets need no preparing
-        """What must come before any entry; raises DeliveryError if it can't now."""
-
     def owe(self, log: Sequence[Entry]) -> None:
         """The log as it was last confirmed: the only thing that is ever told."""
-        self._owed = tuple(entry for entry in log if self.target in entry.targets)
+        self._owed = tuple(entry for entry in log if self._deliveries(entry))
         self._wake.set()
+
+    @property
+    def target(self) -> str:
+        """What the lane is called."""
+        return self.targets[0]
 
     @property
     def owed(self) -> Iterable[Entry]:
@@ -142,8 +139,51 @@ class Lane(ABC):
                 self._wake.set()
             backoff = min(2 * backoff, LONGEST_BACKOFF)
 
+    @abstractmethod
     async def _pass(self) -> bool:
-        """One pass over what is owed; whether every line got through."""
+        """One pass over what is owed; whether all of it got through that could."""
+
+    def _reject(self, entry: Entry, error: RejectedError) -> None:
+        _log.warning(
+            "an entry was refused for good and is dropped",
+            extra={"target": self.target, "entry": str(entry.id), "error": str(error)},
+        )
+        self.note(entry, "rejected")
+
+    def _retried(self, error: Exception) -> None:
+        self._complaints.failed(self.target, error)
+        self._telemetry.delivered(self.target, "retried")
+
+    def note(self, entry: Entry, outcome: str) -> None:
+        """An entry is done with: the next decision takes it out of the log."""
+        self._learned.delivered.update(self._deliveries(entry))
+        self._telemetry.delivered(self.target, outcome)
+
+    def _done(self, entry: Entry) -> bool:
+        return self._deliveries(entry) <= self._learned.delivered
+
+    def _deliveries(self, entry: Entry) -> set[Delivered]:
+        """What of an entry this lane has to deliver."""
+        wanted = set(self.targets) & set(entry.targets)
+        return {Delivered(entry=entry.id, target=target) for target in wanted}
+
+
+class EntryLane(Lane):
+    """A lane that tells entry by entry, each line in order of decision."""
+
+    @abstractmethod
+    async def tell(self, entry: Entry) -> Adoption | None:
+        """Tells one entry.
+
+        Raises:
+            RejectedError: the target will never take it.
+            DeliveryError: not now.
+        """
+
+    async def prepare(self) -> None:
+        """What must come before any entry; raises DeliveryError if it can't now."""
+
+    async def _pass(self) -> bool:
         learned_before = len(self._learned.delivered) + len(self._learned.adopted)
         failures = 0
         blocked: set[tuple[str, str]] = set()
@@ -169,11 +209,7 @@ class Lane(ABC):
         try:
             adoption = await self.tell(entry)
         except RejectedError as error:
-            _log.warning(
-                "an entry was refused for good and is dropped",
-                extra={"target": self.target.value, "entry": str(entry.id), "error": str(error)},
-            )
-            self.note(entry, "rejected")
+            self._reject(entry, error)
         except Exception as error:  # noqa: BLE001 - a bug of ours must not end the lane
             self._retried(error)
             return False
@@ -182,20 +218,8 @@ class Lane(ABC):
                 # The log must carry the new id before anything more of it is told.
                 if entry.finding is not None:
                     self._learned.adopted[entry.finding] = adoption.theirs
-                self._telemetry.delivered(self.target.value, "adopted")
+                self._telemetry.delivered(self.target, "adopted")
                 return False
             self._complaints.delivered(self.target)
             self.note(entry, "delivered")
         return True
-
-    def _retried(self, error: Exception) -> None:
-        self._complaints.failed(self.target, error)
-        self._telemetry.delivered(self.target.value, "retried")
-
-    def note(self, entry: Entry, outcome: str) -> None:
-        """An entry is done with: the next decision takes it out of the log."""
-        self._learned.delivered.add(Delivered(entry=entry.id, target=self.target))
-        self._telemetry.delivered(self.target.value, outcome)
-
-    def _done(self, entry: Entry) -> bool:
-        return Delivered(entry=entry.id, target=self.target) in self._learned.delivered

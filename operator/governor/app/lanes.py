@@ -5,11 +5,10 @@ from datetime import datetime
 from itertools import chain
 from uuid import UUID
 
-from governor.api.loading import load_policy
-from governor.api.log import Entry, Target
+from governor.api.log import Entry, Target, Transition
 from governor.api.policy import PolicySpec
 from governor.api.status import FindingRef, LastFinding
-from governor.app.delivering import Adoption, Lane, Office
+from governor.app.delivering import Adoption, EntryLane, Office
 from governor.app.ports import (
     Episode,
     EventRecorder,
@@ -18,18 +17,18 @@ from governor.app.ports import (
     Revision,
     Sink,
 )
-from governor.app.telling import episode, event
+from governor.app.specs import Specs
+from governor.app.telling import episode, event, remediation, work_item
 from governor.domain.identity import finding_id
-from governor.errors import SpecError
 
 SUPERSEDED = "Superseded"
 """Why a row ends whose id no status can have given it."""
 
 
-class EventLane(Lane):
+class EventLane(EntryLane):
     """Events about a policy; the API server deduplicates them by name."""
 
-    target = Target.EVENT
+    targets = (Target.EVENT,)
 
     def __init__(
         self,
@@ -46,10 +45,10 @@ class EventLane(Lane):
         return None
 
 
-class SinkLane(Lane):
+class SinkLane(EntryLane):
     """Rows of a policy's findings; the sink deduplicates them by finding."""
 
-    target = Target.SINK
+    targets = (Target.SINK, Target.DISPATCH)
 
     def __init__(
         self,
@@ -57,14 +56,14 @@ class SinkLane(Lane):
         sink: Sink,
         office: Office,
         *,
+        specs: Specs,
         ended: Callable[[UUID], LastFinding | None],
-        spec_at: Callable[[int], PolicySpec | None],
     ) -> None:
         super().__init__(office)
         self._key = key
         self._sink = sink
         self._ended = ended
-        self._spec_at = spec_at
+        self._specs = specs
         self._revisions: list[Revision] = []
         self._restated: tuple[Entry, ...] = ()
 
@@ -97,17 +96,18 @@ class SinkLane(Lane):
             super().note(entry, outcome)
             return
         self._restated = tuple(other for other in self._restated if other != entry)
-        self._telemetry.delivered(self.target.value, outcome)
+        self._telemetry.delivered(self.target, outcome)
 
     async def tell(self, entry: Entry) -> Adoption | None:
-        row = episode(entry, self._key, await self._spec_of(entry.generation))
-        rival = await self._sink.record(row)
+        spec = await self._specs.find(entry.generation)
+        row = episode(entry, self._key, spec)
+        rival = await self._record(entry, row, spec)
         if rival is None:
             return None
         ended = self._ended(rival.id)
         if ended is not None or not self._ours(rival):
             await self._sink.record(_resolved(row, rival, ended))
-            rival = await self._sink.record(row)
+            rival = await self._record(entry, row, spec)
             if rival is None:
                 return None
         return Adoption(
@@ -117,18 +117,13 @@ class SinkLane(Lane):
     def _ours(self, row: OpenFinding) -> bool:
         return row.id == finding_id(self._key.uid, row.event_type, row.check_name, row.opened_at)
 
-    async def _spec_of(self, generation: int) -> PolicySpec | None:
-        """That generation's spec; None where nobody has it: the texts are then defaults."""
-        known = self._spec_at(generation)
-        if known is not None:
-            return known
-        stored = await self._sink.revision(self._key.uid, generation)
-        if stored is None:
-            return None
-        try:
-            return load_policy({"spec": stored})
-        except SpecError:
-            return None  # written under a schema that this version no longer reads
+    async def _record(
+        self, entry: Entry, row: Episode, spec: PolicySpec | None
+    ) -> OpenFinding | None:
+        if entry.transition is Transition.REMEDIATED:
+            return await self._sink.record_remediation(row, remediation(entry))
+        order = work_item(entry, spec) if Target.DISPATCH in entry.targets else None
+        return await self._sink.record(row, order)
 
 
 def _resolved(row: Episode, rival: OpenFinding, ended: LastFinding | None) -> Episode:

@@ -8,15 +8,20 @@ never succeeded did not happen: what it measured is measured again.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from uuid import UUID
 
 from governor.api.status import PolicyStatus
 from governor.app.bases import Base
 from governor.app.courier import Courier, revision_of
 from governor.app.demands import Demands
+from governor.app.looking_up import LookingUp
 from governor.app.measuring import Measuring
 from governor.app.services import Services
 from governor.app.subjects import Subject, dump, understand
+from governor.domain.acting import told_of
 from governor.domain.entries import Decision
 from governor.domain.episodes import Run
 from governor.domain.plans import Feedback, Snapshot, decide, decide_not_understood
@@ -28,7 +33,6 @@ from governor.domain.takeovers import Known
 from governor.domain.writes import causes_write, rider_due
 from governor.errors import (
     ConflictError,
-    DeliveryError,
     GoneError,
     StoreError,
     UnavailableError,
@@ -37,8 +41,6 @@ from governor.errors import (
 WRITE_ATTEMPTS = 4
 FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 60.0
-TAKEOVER_SECONDS = 2.0
-"""So long a first decision waits for what the sink has open; then it decides without."""
 
 _log = logging.getLogger(__name__)
 
@@ -58,15 +60,11 @@ class PolicyRunner:
         self._foreign = self._base.status.observed_generation is None
         self._begun = False
         self._stopping = False
+        self._decided_at: datetime | None = None
+        self._told: Mapping[UUID, datetime] = {}
         self._backoff = FIRST_BACKOFF
-        self._courier = Courier(
-            self._key,
-            sink=services.sink,
-            events=services.events,
-            telemetry=services.telemetry,
-            complaints=services.complaints,
-            on_news=self._wake.set,
-        )
+        self._looking_up = LookingUp(seen.key.uid, services)
+        self._courier = Courier(self._key, services, on_news=self._wake.set, muted=self._muted)
         self._courier.revise(revision_of(seen), self._understood.spec)
         self._courier.inspect(self._base.written)
         # What an earlier process decided and did not get to tell.
@@ -190,6 +188,10 @@ class PolicyRunner:
     async def _settle(self, runs: Sequence[Run]) -> None:
         """Decides, has it written where it is worth it, and has it told."""
         feedback = self._feedback()
+        if self.policy is not None:
+            # Asked after the feedback is taken: what was delivered by then shows in the answer.
+            found = await self._looking_up.ask(self.policy, self._base.status, runs)
+            feedback = replace(feedback, found=found)
         if await self._write(lambda: self._decide(runs, feedback)):
             self._happened(runs, feedback)
 
@@ -235,16 +237,26 @@ class PolicyRunner:
 
     def _decide(self, runs: Sequence[Run], feedback: Feedback) -> PolicyStatus:
         status, now = self._base.status, self._services.clock.now()
+        self._decided_at = now
         policy, generation = self._understood.policy, self._understood.generation
         if policy is None:
-            return decide_not_understood(status, generation, self._understood.fault, feedback, now)
-        snapshot = Snapshot(uid=self._key.uid, generation=generation, policy=policy, status=status)
+            return decide_not_understood(
+                self._key.uid, status, generation, self._understood.fault, feedback, now
+            )
+        snapshot = Snapshot(
+            uid=self._key.uid,
+            generation=generation,
+            policy=policy,
+            status=status,
+            surroundings=self._services.around.of(self._key, policy),
+        )
         return decide(snapshot, runs, feedback, now)
 
     def _feedback(self) -> Feedback:
         return Feedback(
             delivered=frozenset(self._courier.news.delivered),
             adopted=dict(self._courier.news.adopted),
+            remediated=dict(self._courier.news.remediated),
             open_rows=self._open_rows,
             run_now=self._demands.answered(still_measuring=bool(self._measuring)),
         )
@@ -255,7 +267,23 @@ class PolicyRunner:
         self._open_rows = ()
         if self.policy is not None:
             self._demands.met(self.policy, runs, feedback.run_now, self._services.clock.now())
-        self._courier.owe(self._base.written)
+        self._courier.owe(self._base.written, decided_at=self._decided_at)
+        self._poke()
+
+    def _poke(self) -> None:
+        """Tells Alertmanagers' rounds at once what people are told from now on."""
+        policy = self.policy
+        told = told_of(self._base.written)
+        if policy is None or policy.notify is None or told == self._told:
+            return
+        self._told = told
+        around = self._services.around
+        for channel in around.levels(self._key, policy.notify.channels):
+            around.channels.poke(channel)
+
+    def _muted(self, check: str, now: datetime) -> bool:
+        policy = self.policy
+        return policy is not None and self._services.around.muted(self._key, policy, check, now)
 
     def _did_not_happen(self, error: Exception) -> None:
         _log.warning(
@@ -271,12 +299,8 @@ class PolicyRunner:
         if not self._foreign:
             return
         self._foreign = False
-        try:
-            async with asyncio.timeout(TAKEOVER_SECONDS):
-                rows = await self._services.sink.open_findings(self._key.uid)
-        except (DeliveryError, TimeoutError):
-            return  # its unique index will tell when a finding opens
-        self._open_rows = tuple(row.known() for row in rows)
+        # Where it does not answer, its unique index will tell when a finding opens.
+        self._open_rows = await self._looking_up.open_rows()
 
     def _look(self, subject: Subject) -> None:
         """Takes note of a version; what is under way for an older spec is dropped."""

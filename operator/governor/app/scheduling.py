@@ -25,6 +25,7 @@ class Scheduler:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._runners: dict[str, PolicyRunner] = {}
+        self._by_name: dict[tuple[str, str], PolicyRunner] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._slots: dict[str, list[asyncio.TimerHandle]] = {}
         self._windows: dict[str, timedelta] = {}
@@ -47,7 +48,7 @@ class Scheduler:
                 self._arm(uid, runner, self._windows[uid])
             return
         runner = PolicyRunner(self._services, subject)
-        self._runners[uid] = runner
+        self._runners[uid] = self._by_name[_name(runner)] = runner
         self._tasks[uid] = asyncio.create_task(runner.run(), name=f"policy {subject.key.name}")
 
     def policy_gone(self, uid: str) -> None:
@@ -55,6 +56,8 @@ class Scheduler:
         runner = self._runners.pop(uid, None)
         if runner is None:
             return
+        if self._by_name.get(_name(runner)) is runner:
+            del self._by_name[_name(runner)]
         self._tasks.pop(uid).cancel()
         self._disarm(uid)
         self._windows.pop(uid, None)
@@ -75,6 +78,23 @@ class Scheduler:
         for runner in self:
             runner.source_changed(source)
 
+    def named(self, namespace: str, name: str) -> PolicyRunner | None:
+        """The policy of that name, if there is one."""
+        return self._by_name.get((namespace, name))
+
+    def mute_changed(self, namespace: str, policy: str) -> None:
+        """A mute of that policy has begun, changed or ended."""
+        runner = self.named(namespace, policy)
+        if runner is not None:
+            runner.wake()
+
+    def channel_changed(self, channel: str) -> None:
+        """A channel, its Secret or who may use it has changed."""
+        for runner in self:
+            policy = runner.policy
+            if policy is not None and policy.notify and channel in policy.notify.channels:
+                runner.wake()
+
     async def stop(self, grace_seconds: float = 0.0) -> None:
         """Starts nothing more, lets turns under way end, and ends what remains.
 
@@ -86,6 +106,7 @@ class Scheduler:
             runner.stop()
         tasks = list(self._tasks.values())
         self._runners.clear()
+        self._by_name.clear()
         self._tasks.clear()
         if tasks and grace_seconds:
             await asyncio.wait(tasks, timeout=grace_seconds)
@@ -106,3 +127,8 @@ class Scheduler:
     def _disarm(self, uid: str) -> None:
         for handle in self._slots.pop(uid, ()):
             handle.cancel()
+
+
+def _name(runner: PolicyRunner) -> tuple[str, str]:
+    key = runner.subject.key
+    return key.namespace, key.name

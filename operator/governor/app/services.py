@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from governor.app.around import Around
 from governor.app.delivering import Complaints
 from governor.app.measuring import Measurer
 from governor.app.ports import Clock, EventRecorder, Sink, StatusStore, Telemetry
@@ -15,6 +16,7 @@ class Services:
     sink: Sink
     events: EventRecorder
     measurer: Measurer
+    around: Around
     telemetry: Telemetry
     clock: Clock
     complaints: Complaints = field(default_factory=Complaints)

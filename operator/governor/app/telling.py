@@ -2,9 +2,13 @@
 
 from governor.api.log import Entry, Transition
 from governor.api.policy import PolicySpec
-from governor.app.ports import Episode, EventRecord, ObjectKey
+from governor.app.ports import DispatchOrder, Episode, EventRecord, ObjectKey, RemediationRecord
 from governor.domain.details import details
+from governor.domain.identity import transition_id
+from governor.domain.policies import resolve
+from governor.domain.remediating import outcome_of
 from governor.domain.telling import event_note, event_words
+from governor.domain.work_items import decision_context
 
 _NAME_CHARACTERS = 200
 _ID_DIGITS = 16
@@ -39,6 +43,39 @@ def episode(entry: Entry, key: ObjectKey, spec: PolicySpec | None) -> Episode:
         resolved_at=entry.decided_at if ended else None,
         resolved_reason=entry.resolved_reason if ended else None,
         folded=entry.folded,
+    )
+
+
+def work_item(entry: Entry, spec: PolicySpec | None) -> DispatchOrder | None:
+    """The work item that an opening, or a later dispatch, asks for.
+
+    None where nobody knows any more who was to work on it: the next violated run asks again.
+    """
+    if spec is None or entry.finding is None or entry.opened_at is None:
+        return None
+    check = next((each for each in resolve(spec).checks if each.name == entry.check), None)
+    if check is None or check.dispatch is None:
+        return None
+    at = entry.decided_at if entry.transition is Transition.DISPATCH else entry.opened_at
+    return DispatchOrder(
+        id=transition_id(entry.finding, Transition.DISPATCH, at),
+        executor=check.dispatch.executor,
+        max_attempts=check.dispatch.max_attempts,
+        decision_context=decision_context(entry, entry.finding, check.dispatch, spec),
+        created_at=at,
+    )
+
+
+def remediation(entry: Entry) -> RemediationRecord:
+    """What came of a remediation, as its row keeps it."""
+    outcome = outcome_of(entry)
+    return RemediationRecord(
+        id=entry.id,
+        at=entry.decided_at,
+        changed=outcome.changed,
+        not_changed=outcome.not_changed,
+        unconfirmed=outcome.unconfirmed,
+        cancelled=outcome.cancelled,
     )
 
 

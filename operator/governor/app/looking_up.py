@@ -1,0 +1,71 @@
+"""Asks the sink what a decision depends on: open findings, and how work items go on."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from governor.api.status import CheckStatus, PolicyStatus
+from governor.app.services import Services
+from governor.domain.dispatching import LookUp
+from governor.domain.episodes import Run
+from governor.domain.policies import Policy
+from governor.domain.takeovers import Known
+from governor.errors import DeliveryError
+
+PATIENCE = 2.0
+"""Seconds; without an answer the decision is taken on what was last known."""
+
+FRESH_FOR = timedelta(seconds=20)
+"""Between runs an answer is asked anew on every tick but the fastest."""
+
+
+class LookingUp:
+    """The look-ups of one policy: none where no work item can matter."""
+
+    def __init__(self, uid: str, services: Services) -> None:
+        self._uid = uid
+        self._services = services
+        self._asked_at = services.clock.now() - FRESH_FOR
+
+    async def ask(self, policy: Policy, status: PolicyStatus, runs: Sequence[Run]) -> LookUp | None:
+        """The policy's work items; None if they do not matter now, or the sink is silent."""
+        if not self._worth_it(policy, status, runs):
+            return None
+        self._asked_at = self._services.clock.now()
+        try:
+            async with asyncio.timeout(PATIENCE):
+                records = await self._services.sink.dispatches(self._uid)
+        except (DeliveryError, TimeoutError):
+            return None
+        executors = {c.name: c.dispatch.executor for c in policy.checks if c.dispatch}
+        return LookUp(
+            dispatches={
+                record.check_name: record.dispatch
+                for record in records
+                if executors.get(record.check_name) == record.dispatch.executor
+            }
+        )
+
+    async def open_rows(self) -> tuple[Known, ...]:
+        """The findings that the sink has open of the policy; none if it is silent."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                rows = await self._services.sink.open_findings(self._uid)
+        except (DeliveryError, TimeoutError):
+            return ()
+        return tuple(row.known() for row in rows)
+
+    def _worth_it(self, policy: Policy, status: PolicyStatus, runs: Sequence[Run]) -> bool:
+        declared = {check.name for check in policy.checks if check.dispatch}
+        concerned = {check.name for check in status.checks if _under_way(check)} & declared
+        if not concerned:
+            return False
+        measured = {run.check for run in runs}
+        stale = self._services.clock.now() - self._asked_at >= FRESH_FOR
+        return bool(concerned & measured) or stale
+
+
+def _under_way(check: CheckStatus) -> bool:
+    """Whether the check has a finding, or a work item that may change."""
+    known = check.dispatch
+    return check.finding is not None or (known is not None and known.finished_at is None)
