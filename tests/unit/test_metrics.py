@@ -226,6 +226,17 @@ def test_the_series_of_a_deleted_source_go(scraped: Scraped) -> None:
         assert [labels["source"] for labels in scraped.labels(metric)] == ["stays"]
 
 
+def test_channels_are_ready_or_not_until_they_go(scraped: Scraped) -> None:
+    """One series each."""
+    for channel in ("gone", "stays"):
+        scraped.telemetry.channel_ready(channel, ready=channel == "stays")
+    assert scraped.value("governor_channel_ready", channel="gone") == pytest.approx(0)
+    assert scraped.value("governor_channel_ready", channel="stays") == pytest.approx(1)
+
+    scraped.telemetry.channel_ready("gone", None)
+    assert scraped.labels("governor_channel_ready") == [{"channel": "stays"}]
+
+
 def test_made_up_source_names_make_no_series(scraped: Scraped) -> None:
     """Else a policy's author could fill the memory; the fault itself is counted."""
     missing = Fault(reason=Reason.SOURCE_NOT_FOUND, message="no source")

@@ -82,6 +82,12 @@ class PrometheusTelemetry(Telemetry):
             ("namespace", "policy", "state"),
             registry=registry,
         )
+        self._channel_ready = Gauge(
+            "governor_channel_ready",
+            "1 if the channel can be told and took what it was last told, else 0.",
+            ("channel",),
+            registry=registry,
+        )
         Gauge(
             "governor_build_info",
             "Always 1; the labels say what runs.",
@@ -132,3 +138,10 @@ class PrometheusTelemetry(Telemetry):
             return
         for metric in (self._source_ready, self._durations, self._faults):
             metric.remove_by_labels({"source": name})
+
+    def channel_ready(self, name: str, ready: bool | None) -> None:
+        """Whether a channel takes what it is told; None: its series goes."""
+        if ready is None:
+            self._channel_ready.remove_by_labels({"channel": name})
+        else:
+            self._channel_ready.labels(name).set(ready)

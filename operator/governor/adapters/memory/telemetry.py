@@ -27,6 +27,7 @@ class InMemoryTelemetry(Telemetry):
     deliveries: list[tuple[str, str]] = field(default_factory=list)
     ticks: int = 0
     sources: dict[str, bool] = field(default_factory=dict)
+    channels: dict[str, bool] = field(default_factory=dict)
     muted: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     """Namespace and name of a policy → its active and refused mutes."""
 
@@ -66,3 +67,10 @@ class InMemoryTelemetry(Telemetry):
             self.sources.pop(name, None)
         else:
             self.sources[name] = ready
+
+    def channel_ready(self, name: str, ready: bool | None) -> None:
+        """Keeps the latest readiness of each channel that is not gone."""
+        if ready is None:
+            self.channels.pop(name, None)
+        else:
+            self.channels[name] = ready
