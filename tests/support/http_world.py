@@ -20,6 +20,7 @@ class Asked:
     method: str
     path: str
     headers: dict[str, str]
+    body: bytes
     form: dict[str, str]
 
 
@@ -94,7 +95,8 @@ async def _read(reader: asyncio.StreamReader) -> Asked:
     method, path, _ = request.split(" ")
     headers = {k.lower(): v for k, v in (line.split(": ", 1) for line in lines)}
     body = await reader.readexactly(int(headers.get("content-length", "0")))
-    return Asked(method=method, path=path, headers=headers, form=dict(parse_qsl(body.decode())))
+    form = dict(parse_qsl(body.decode()))
+    return Asked(method=method, path=path, headers=headers, body=body, form=form)
 
 
 def answer(status: int, body: bytes | str, **headers: str) -> bytes:

@@ -6,7 +6,7 @@ else: neither the event loop nor another channel's thread.
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 
 from apprise import NotifyFormat, NotifyType, OverflowMode
@@ -33,8 +33,6 @@ _TYPES = {
     "warning": NotifyType.WARNING,
     "info": NotifyType.INFO,
 }
-
-_convert: Callable[[NotifyFormat, NotifyFormat, str], str] = convert_between
 
 
 class AppriseNotifier:
@@ -115,7 +113,7 @@ class AppriseNotifier:
         if 0 < most_lines < len(text.split("\n")):
             return False
         form = service.resolve_format(NotifyFormat.TEXT)
-        written = service.dialect_convert(_convert(NotifyFormat.TEXT, form, text), form)
+        written = service.dialect_convert(convert_between(NotifyFormat.TEXT, form, text), form)
         length = _units(written) + (_MARKUP if above else 0)
         if service.overflow_amalgamate_title:
             length += _units(title) + _MARKUP

@@ -1,7 +1,7 @@
 """Keeps Apprise and what it speaks through out of the logs: they would tell tokens.
 
 Apprise says why a message failed only in its log, together with what it sent where. Of that,
-a status code is kept, or that nobody could be reached: nothing else leaves.
+a status code is kept, or that nobody could be reached: no record of it reaches a handler.
 """
 
 import logging
@@ -11,26 +11,30 @@ import threading
 _LIBRARIES = ("oauthlib", "requests", "requests_oauthlib", "urllib3")
 """What Apprise speaks through; all of them log addresses, and addresses hold tokens."""
 
+_SILENT = logging.CRITICAL + 1
+
 _STATUS = re.compile(r"\berror=(\d{3})\b")
+_REFUSED = ", with a word that it did not take the message"
 _UNREACHED = re.compile(r"\bconnection error\b", re.IGNORECASE)
 
 
-class _Ear(logging.Handler):
-    """Listens to what Apprise logs, each thread for itself."""
+class _Ear(logging.Filter):
+    """Listens to what Apprise logs, each thread for itself, and lets nothing pass."""
 
     def __init__(self) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__()
         self._heard = threading.local()
 
-    def emit(self, record: logging.LogRecord) -> None:
+    def filter(self, record: logging.LogRecord) -> bool:
         try:
             text = record.getMessage()
-        except Exception:  # noqa: BLE001 - logging would print what could not be put together
-            return
+        except Exception:  # noqa: BLE001 - it could not be put together, and is not needed
+            return False
         if status := _STATUS.search(text):
-            self._heard.why = f"HTTP {status[1]}"
+            self._heard.why = f"HTTP {status[1]}{_REFUSED if status[1][0] == '2' else ''}"
         elif _UNREACHED.search(text):
             self._heard.why = "the service can't be reached"
+        return False
 
     def last(self) -> str | None:
         """Why the latest message of this thread failed, if it was said; then forgotten."""
@@ -41,16 +45,12 @@ class _Ear(logging.Handler):
 
 def _listen() -> _Ear:
     for name in _LIBRARIES:
-        _silence(logging.getLogger(name), logging.CRITICAL + 1, logging.NullHandler())
+        logging.getLogger(name).setLevel(_SILENT)
     ear = _Ear()
-    _silence(logging.getLogger("apprise"), logging.WARNING, ear)
+    apprise = logging.getLogger("apprise")  # It has no children.
+    apprise.setLevel(logging.WARNING)
+    apprise.addFilter(ear)
     return ear
-
-
-def _silence(logger: logging.Logger, level: int, handler: logging.Handler) -> None:
-    logger.setLevel(level)
-    logger.propagate = False
-    logger.handlers = [handler]
 
 
 EAR = _listen()

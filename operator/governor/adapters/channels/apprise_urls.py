@@ -1,10 +1,12 @@
 """One Apprise URL of a Secret, checked before anything is sent; no message tells a part of it."""
 
+import warnings
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import apprise
 from apprise import plugins
+from apprise.manager_plugins import NotificationManager
 from apprise.plugins.base import NotifyBase
 from apprise.utils.parse import parse_urls
 
@@ -13,8 +15,10 @@ from governor.adapters.web.credentials import Secrets, invalid, written
 from governor.api.servers import SecretKeyRef
 from governor.values.outcomes import FaultError
 
-_url_to_dict: Callable[[str], dict[str, Any] | None] = plugins.url_to_dict
-_parse_urls: Callable[[str], list[str]] = parse_urls
+_KINDS = NotificationManager()
+with warnings.catch_warnings():  # Some services still import what Python is about to drop.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    _KINDS.load_modules()
 
 READ_SECONDS = 10.0
 """How long one wait for a service may take, whatever the URL says."""
@@ -63,13 +67,15 @@ def service(ref: SecretKeyRef, secrets: Secrets) -> NotifyBase:
         return invalid(ref.name, ref.key, remedy)
 
     text = written(ref.name, ref.key, secrets).strip()
-    if len(text.split()) > 1 or len(_parse_urls(text)) > 1:
+    if len(text.split()) > 1 or len(parse_urls(text)) > 1:
         raise refuse("must hold exactly one Apprise URL, without spaces: make a channel of each")
-    parsed = _quietly(lambda: _url_to_dict(text))
+    parsed: dict[str, Any] | None = _quietly(lambda: plugins.url_to_dict(text))
     if not parsed:
         raise refuse("must hold an Apprise URL, such as tgram://token/chat: it can't be read")
     if parsed["schema"] in _LOCAL:
         raise refuse("names a service of a desktop or of this machine: name one of the network")
+    if not _KINDS[parsed["schema"]].enabled:
+        raise refuse("names a service that needs a library which the operator does not have")
     if _FILES & set(parsed.get("qsd") or ()):
         raise refuse(f"must not read files: leave out {', '.join(sorted(_FILES))}")
     made = _quietly(
