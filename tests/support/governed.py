@@ -17,8 +17,10 @@ from governor_local.postgresql import PostgresServer
 AT = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 """When tests measure. Never now(): a probe must not ask the server's clock."""
 
-READER, AUTHOR, PASSWORD = "measuring", "authoring", "s3cret/@:%#?"
-"""The roles of the built-in checks and of custom SQL, and what no message may ever tell."""
+READER, AUTHOR, REMEDIATOR = "measuring", "authoring", "remediating"
+"""The roles of the built-in checks, of custom SQL and of remediation."""
+PASSWORD = "s3cret/@:%#?"
+"""What no message may ever tell."""
 
 SCHEMA = """
 CREATE TABLE playbooks (playbook_id text, status text, trust_score numeric,
@@ -27,12 +29,14 @@ CREATE TABLE knowledge_entries (status text, updated_at timestamptz);
 CREATE TABLE incident_evidence (verification_result text, collected_at timestamptz);
 CREATE TABLE auto_repair_executions (success boolean, created_at timestamptz);
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO measuring, authoring;
+GRANT SELECT, UPDATE (status) ON playbooks TO remediating;
 """
 
 ROLES = """
 DO $$ BEGIN
   CREATE ROLE measuring LOGIN PASSWORD 's3cret/@:%#?';
   CREATE ROLE authoring LOGIN PASSWORD 's3cret/@:%#?';
+  CREATE ROLE remediating LOGIN PASSWORD 's3cret/@:%#?';
 EXCEPTION WHEN duplicate_object THEN NULL; END $$;
 """
 
@@ -67,6 +71,15 @@ class Governed:
         return instrument(self.dsn(), self.dsn(AUTHOR), **spec)
 
     @asynccontextmanager
+    async def remediating(self, **spec: Any) -> AsyncIterator[PostgresInstrument]:
+        """An instrument that may deprecate playbooks, too; it is closed in the end."""
+        made = instrument(self.dsn(), remediation=self.dsn(REMEDIATOR), **spec)
+        try:
+            yield made
+        finally:
+            await made.close()
+
+    @asynccontextmanager
     async def measuring(self, **spec: Any) -> AsyncIterator[PostgresInstrument]:
         """An instrument that is closed in the end."""
         made = self.instrument(**spec)
@@ -80,16 +93,22 @@ def instrument(
     dsn: str | bytes,
     custom: str | bytes | None = None,
     *,
+    remediation: str | bytes | None = None,
     access: Collection[Access] = tuple(Access),
     ca: bytes | None = None,
     **spec: Any,
 ) -> PostgresInstrument:
     """What `make_postgres` makes of these Secrets."""
-    values = {"dsn": dsn, "custom": custom, "ca": ca}
+    values = {"dsn": dsn, "custom": custom, "remediation": remediation, "ca": ca}
+    further = {"customSqlSecretRef": "custom", "remediationSecretRef": "remediation"}
     source = {
         "secretRef": {"name": "platform", "key": "dsn"},
         "tls": {"mode": "Disable"},
-        **({"customSqlSecretRef": {"name": "platform", "key": "custom"}} if custom else {}),
+        **{
+            field: {"name": "platform", "key": key}
+            for field, key in further.items()
+            if values[key] is not None
+        },
         **spec,
     }
     stored = {

@@ -74,6 +74,32 @@ def test_every_sqlstate_has_a_reason(state: str, reason: Reason) -> None:
     assert "{" not in fault.message
 
 
+@pytest.mark.parametrize(
+    ("state", "reason", "remedy"),
+    [
+        ("0A000", Reason.SERVER_ERROR, "name the primary server in the Secret s, key dsn"),
+        ("23514", Reason.QUERY_INVALID, "let agents.playbooks take the status 'deprecated'"),
+        ("25006", Reason.SERVER_ERROR, "name the primary server in the Secret s, key dsn"),
+        ("42501", Reason.PERMISSION_DENIED, "GRANT USAGE ON SCHEMA agents and SELECT, UPDATE"),
+        ("44000", Reason.QUERY_INVALID, "let agents.playbooks take the status 'deprecated'"),
+        ("55000", Reason.QUERY_INVALID, "a view that can be updated"),
+        ("55P03", Reason.TIMEOUT, "something holds a lock on agents.playbooks"),
+        ("42P01", Reason.RELATION_NOT_FOUND, "map another in spec.postgres.relations"),
+    ],
+)
+def test_where_playbooks_are_deprecated_the_remedy_is_about_that(
+    state: str, reason: Reason, remedy: str
+) -> None:
+    """A login that may not write, a table that can't be written; the rest as elsewhere."""
+    place = Place(dsn=DSN, custom=False, writes="agents.playbooks")
+
+    fault = fault_of(server_error(state), place).fault
+
+    assert fault.reason is reason
+    assert remedy in fault.message
+    assert "{" not in fault.message
+
+
 def test_the_remedy_depends_on_who_wrote_the_query() -> None:
     """An author corrects the query; an administrator maps another table."""
     missing = server_error("42P01")
