@@ -105,6 +105,23 @@ def test_the_operators_logins_may_only_read(
         stack.governed.execute(statement, dsn=getattr(logins, login))
 
 
+def test_the_remediation_login_updates_the_status_of_playbooks_only(
+    stack: Stack, logins: Logins
+) -> None:
+    def run(statement: str) -> str:
+        return stack.governed.execute(f"begin; {statement}; rollback", dsn=logins.remediation_dsn)
+
+    run("update playbooks set status = 'deprecated'")
+    for statement in (
+        "update playbooks set trust_score = 1",
+        "delete from playbooks",
+        "select * from incident_evidence",
+        "update knowledge_entries set status = 'archived'",
+    ):
+        with pytest.raises(CommandError, match="permission denied"):
+            run(statement)
+
+
 @pytest.mark.usefixtures("logins")
 def test_the_slis_follow_the_platforms_health(stack: Stack, platform: Platform) -> None:
     for health, rate in ((Health.BAD, 0.55), (Health.GOOD, 0.87)):

@@ -24,10 +24,12 @@ _ALERTS = manifests.DEPLOY / "components" / "prometheus-rule" / "prometheus-rule
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Logins:
-    """DSNs of the two roles that the operator measures with; both may only read."""
+    """DSNs of the three roles that the operator works with."""
 
     dsn: str
     custom_sql_dsn: str
+    remediation_dsn: str
+    """The one that may change something: the status of playbooks."""
 
 
 class Exporter(Server):
@@ -63,7 +65,9 @@ class Platform:
         make_database(self._server, DATABASE)
         self._server.execute(tables.SCHEMA, database=DATABASE)
         logins = Logins(
-            dsn=self._login("governor_reader"), custom_sql_dsn=self._login("governor_custom_sql")
+            dsn=self._reader("governor_reader"),
+            custom_sql_dsn=self._reader("governor_custom_sql"),
+            remediation_dsn=self._remediator("governor_remediation"),
         )
         self.exporter.directory.mkdir(exist_ok=True)
         self.become(health)
@@ -82,12 +86,19 @@ class Platform:
         self._server.execute("".join(_replacement(health)), database=DATABASE)
         series.write(self.exporter.file, health)
 
-    def _login(self, role: str) -> str:
+    def _reader(self, role: str) -> str:
         dsn = make_login(self._server, role, database=DATABASE)
         self._server.execute(
             f"alter role {role} set default_transaction_read_only = on;"
             f"grant select on {', '.join(tables.TABLES)} to {role}",
             database=DATABASE,
+        )
+        return dsn
+
+    def _remediator(self, role: str) -> str:
+        dsn = make_login(self._server, role, database=DATABASE)
+        self._server.execute(
+            f"grant select, update (status) on playbooks to {role}", database=DATABASE
         )
         return dsn
 
