@@ -70,7 +70,7 @@ def built_platform(stack: Stack, installation: Installation) -> Platform:
 @pytest.fixture(scope="session")
 def sources(stack: Stack, cluster: Cluster, built_platform: Platform) -> None:
     """The sample's sources `platform` and `prometheus`, which measure the platform."""
-    samples = manifests.local_samples(stack.binaries.kubectl, stack.prometheus.url)
+    samples = manifests.local_samples(stack.binaries.kubectl, manifests.Addresses.of(stack))
     cluster.apply(*(m for m in yaml.safe_load_all(samples) if m["kind"] == "GovernanceSource"))
 
 

@@ -50,7 +50,7 @@ def flywheel(
 ) -> Iterator[str]:
     """The uid of a fresh sample policy, on a platform whose metrics are all there."""
     eventually(lambda: cluster.measured("sli:km_growth_rate:24h") == [43], SLOW)
-    samples = manifests.local_samples(stack.binaries.kubectl, stack.prometheus.url)
+    samples = manifests.local_samples(stack.binaries.kubectl, manifests.Addresses.of(stack))
     cluster.apply(*yaml.safe_load_all(samples))
     yield cluster.policy(NAME, NAMESPACE)["metadata"]["uid"]
     stack.kubectl("delete", "governancepolicy", NAME, "-n", NAMESPACE)

@@ -7,7 +7,11 @@ import yaml
 
 from governor_local import binaries, manifests
 
-URL = "http://127.0.0.1:12345"
+ADDRESSES = manifests.Addresses(
+    prometheus="http://127.0.0.1:12345",
+    alertmanager="http://127.0.0.1:12346",
+    cloud_events="http://127.0.0.1:12347/cloudevents",
+)
 Path = tuple[str, ...]
 Key = tuple[str, str]
 
@@ -37,10 +41,10 @@ def differences(shipped: Any, local: Any) -> dict[Path, tuple[Any, Any]]:
     }
 
 
-def test_only_intervals_address_and_tls_mode_differ() -> None:
+def test_only_intervals_addresses_and_tls_mode_differ() -> None:
     kubectl = binaries._kubectl()
     shipped = objects(manifests.rendered(kubectl, manifests.DEPLOY / "samples"))
-    local = objects(manifests.local_samples(kubectl, URL))
+    local = objects(manifests.local_samples(kubectl, ADDRESSES))
 
     assert shipped.keys() == local.keys()
     found = {key: differences(shipped[key], local[key]) for key in shipped}
@@ -51,9 +55,24 @@ def test_only_intervals_address_and_tls_mode_differ() -> None:
             ("spec", "checks", "2", "interval"): ("15m", "5s"),
         },
         ("GovernanceSource", "prometheus"): {
-            ("spec", "prometheus", "url"): ("http://prometheus-operated.monitoring.svc:9090", URL),
+            ("spec", "prometheus", "url"): (
+                "http://prometheus-operated.monitoring.svc:9090",
+                ADDRESSES.prometheus,
+            ),
         },
         ("GovernanceSource", "platform"): {
             ("spec", "postgres", "tls", "mode"): ("VerifyFull", "Disable"),
+        },
+        ("GovernanceChannel", "oncall"): {
+            ("spec", "alertmanager", "urls", "0"): (
+                "http://alertmanager-operated.monitoring.svc:9093",
+                ADDRESSES.alertmanager,
+            ),
+        },
+        ("GovernanceChannel", "event-bus"): {
+            ("spec", "cloudEvents", "url"): (
+                "https://events.example.org/governance",
+                ADDRESSES.cloud_events,
+            ),
         },
     }

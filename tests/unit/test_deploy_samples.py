@@ -5,8 +5,12 @@ from typing import Any
 import pytest
 import yaml
 
+from governor.api.acting import DispatchSpec
+from governor.api.channel import ChannelSpec
+from governor.api.mute import MuteSpec
 from governor.api.policy import CheckSpec, PolicySpec
 from governor.api.source import SourceSpec
+from governor.probes.base import Access
 from governor.probes.promql import Promql
 from governor_local import binaries, manifests
 
@@ -100,6 +104,57 @@ def test_the_policy_looks_hourly_and_at_hallucination_more_often(flywheel: Polic
     assert named(flywheel, "llm-hallucination").interval == "15m"
 
 
+def test_the_policy_deprecates_what_its_source_lets_it(flywheel: PolicySpec) -> None:
+    [platform] = [
+        SourceSpec.model_validate(document["spec"])
+        for document in documents("samples")
+        if document["kind"] == "GovernanceSource" and document["metadata"]["name"] == "platform"
+    ]
+
+    assert flywheel.enforcement == "Enforce"
+    assert Access.REMEDIATION in (platform.access or ())
+
+
+def test_stale_knowledge_becomes_work_for_hermes(flywheel: PolicySpec) -> None:
+    dispatches = {check.name: check.dispatch for check in flywheel.checks if check.dispatch}
+
+    assert dispatches == {
+        "knowledge-degradation": DispatchSpec(
+            executor="hermes_kb_growth_healthcheck", max_attempts=1, requires_approval=True
+        )
+    }
+
+
+def test_policies_tell_one_channel_of_each_kind() -> None:
+    samples = documents("samples", "local/samples")
+    channels = {
+        document["metadata"]["name"]: ChannelSpec.model_validate(document["spec"])
+        for document in samples
+        if document["kind"] == "GovernanceChannel"
+    }
+    kinds = {
+        name: next(
+            kind for kind in ("alertmanager", "apprise", "cloud_events") if getattr(each, kind)
+        )
+        for name, each in channels.items()
+    }
+    policies = [spec(document) for document in samples if document["kind"] == "GovernancePolicy"]
+
+    assert kinds == {"oncall": "alertmanager", "team-chat": "apprise", "event-bus": "cloud_events"}
+    for policy in policies:
+        assert policy.notify
+        assert {channel.name for channel in policy.notify.channels} == channels.keys()
+
+
+def test_the_mute_is_of_a_check_that_may_be_muted(flywheel: PolicySpec) -> None:
+    document = yaml.safe_load((manifests.DEPLOY / "samples" / "mute.yaml").read_text())
+    mute = MuteSpec.model_validate(document["spec"])
+
+    assert document["metadata"]["namespace"] == "aiops"
+    assert mute.policy_ref.name == "flywheel"
+    assert [named(flywheel, check).severity for check in mute.checks or ()] == [None]
+
+
 @pytest.mark.parametrize("document", documents("samples", "local/samples"), ids=str)
 def test_every_sample_is_understood(document: dict[str, Any]) -> None:
     match document["kind"]:
@@ -107,5 +162,7 @@ def test_every_sample_is_understood(document: dict[str, Any]) -> None:
             assert spec(document).checks
         case "GovernanceSource":
             SourceSpec.model_validate(document["spec"])
+        case "GovernanceChannel":
+            ChannelSpec.model_validate(document["spec"])
         case kind:
             assert kind == "Namespace"

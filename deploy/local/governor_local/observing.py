@@ -25,6 +25,21 @@ from governance.ai_governance_events
 order by opened_at, namespace, policy, event_type, check_name
 """
 
+_WORK_ITEMS = """
+select json_build_object(
+  'executor', executor_type,
+  'status', dispatch_status,
+  'policy', event.namespace || '/' || event.policy,
+  'check', work.check_name,
+  'attempts', attempts || ' of ' || max_attempts,
+  'created', to_char(created_at, 'HH24:MI:SS'),
+  'finding', governance_event_id
+)
+from governance.governance_remediation_dispatch work
+join governance.ai_governance_events event on event.id = governance_event_id
+order by created_at
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
@@ -66,8 +81,16 @@ def findings(stack: Stack) -> Sequence[Mapping[str, str]]:
     Raises:
         CommandError: the sink refused.
     """
-    answer = stack.sink.execute(_FINDINGS, database=SINK_DATABASE)
-    return [json.loads(line) for line in answer.splitlines()]
+    return _rows(stack, _FINDINGS)
+
+
+def work_items(stack: Stack) -> Sequence[Mapping[str, str]]:
+    """The dispatches in the sink, oldest first, each column by its title.
+
+    Raises:
+        CommandError: the sink refused.
+    """
+    return _rows(stack, _WORK_ITEMS)
 
 
 def wait_for(what: Callable[[], bool], seconds: float) -> bool:
@@ -108,6 +131,11 @@ def table(rows: Sequence[Mapping[str, str]]) -> str:
         "   ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
         for line in lines
     )
+
+
+def _rows(stack: Stack, query: str) -> Sequence[Mapping[str, str]]:
+    answer = stack.sink.execute(query, database=SINK_DATABASE)
+    return [json.loads(line) for line in answer.splitlines()]
 
 
 def _name(check: Check) -> str:

@@ -1,6 +1,7 @@
 """The operator as a process beside the stack: with the rights that `deploy/` ships, never more."""
 
 import json
+import secrets
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,7 @@ SINK_DATABASE = "governance"
 
 _ROLES = manifests.DEPLOY / "database" / "roles.sql"
 _TOKEN_HOURS = 30 * 24  # a demo may stay open over a holiday; nobody renews the token
-_KINDS = ("governancepolicies", "governancesources")
+_KINDS = ("governancepolicies", "governancesources", "governancechannels", "governancemutes")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,14 +77,23 @@ def give_logins(stack: Stack, logins: Logins) -> None:
     Raises:
         CommandError: the API server refused.
     """
-    secret = {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": "platform-database", "namespace": NAMESPACE},
-        "stringData": {"dsn": logins.dsn, "custom-sql-dsn": logins.custom_sql_dsn},
+    dsns = {
+        "dsn": logins.dsn,
+        "custom-sql-dsn": logins.custom_sql_dsn,
+        "remediation-dsn": logins.remediation_dsn,
     }
-    # Server-side: a client-side apply would copy the DSNs into an annotation.
-    stack.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(secret))
+    _give_secret(stack, "platform-database", dsns)
+
+
+def give_channels(stack: Stack) -> None:
+    """Make the Secrets that the sample channels name: of the stack's receiver.
+
+    Raises:
+        CommandError: the API server refused.
+    """
+    _give_secret(stack, "team-chat", {"url": stack.receiver.apprise_url()})
+    headers = f"Authorization: Bearer {secrets.token_urlsafe(18)}"
+    _give_secret(stack, "event-bus", {"headers": headers})
 
 
 def migrate(stack: Stack, owner_url_file: Path) -> None:
@@ -183,6 +193,17 @@ class OperatorProcess(Server):
 
     def _is_ready(self) -> bool:
         return answers(f"http://127.0.0.1:{self.port}/readyz")
+
+
+def _give_secret(stack: Stack, name: str, values: Mapping[str, str]) -> None:
+    secret = {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "stringData": values,
+    }
+    # Server-side: a client-side apply would copy the values into an annotation.
+    stack.kubectl("apply", "--server-side", "-f", "-", input=json.dumps(secret))
 
 
 def _apply_base(stack: Stack) -> None:

@@ -6,6 +6,8 @@ Check = tuple[str, str, str]
 """Namespace, policy, check."""
 Seen = tuple[str, str]
 """Verdict and reason."""
+Finding = tuple[str, str, str]
+"""Policy with its namespace, check (empty for the policy as a whole) and event type."""
 
 _MET, _PAST_TARGET, _VIOLATED = (
     ("Ok", "Met"),
@@ -48,3 +50,17 @@ BAD: Mapping[Check, Seen] = {
 
 PROMETHEUS_DOWN: Mapping[Check, Seen] = {**GOOD, **dict.fromkeys(_ON_PROMETHEUS, _UNREACHABLE)}
 DATABASE_DOWN: Mapping[Check, Seen] = {**GOOD, **dict.fromkeys(_ON_DATABASE, _UNREACHABLE)}
+
+OPENED: frozenset[Finding] = frozenset(
+    {
+        ("demo/every-verdict", "unverified-evidence", "sql_unverified_evidence_violation"),
+        ("demo/awaiting-data", "", "governance_slo_data_gap"),
+    }
+)
+"""What opens at the first evaluation, and is told by every channel."""
+
+WORK = ("demo/every-verdict", "unverified-evidence", "evidence_verification")
+"""The policy, check and executor of the work item that there is then."""
+
+MUTABLE: Finding = ("aiops/flywheel", "knowledge-degradation", "knowledge_degradation")
+"""A finding of bad agents that makes a work item, and may be muted."""
