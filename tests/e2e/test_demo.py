@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
 COMMAND = Path(sys.executable).with_name("governor-local")
 NAME = "demo-e2e"
 READY_SECONDS = 240
-SERVERS = 5
+SERVERS = 7
 
 
 class Demo:
@@ -61,7 +61,7 @@ class Demo:
         """Files that it left in its state folder."""
         return [path for path in (self.folder / "state").rglob("*") if path.is_file()]
 
-    def shell(self, command: str, seconds: float = 120) -> subprocess.CompletedProcess[str]:
+    def shell(self, command: str, seconds: float = 300) -> subprocess.CompletedProcess[str]:
         """Runs a command as a second shell would, in another folder."""
         return subprocess.run(
             ["/bin/sh", "-c", command],
@@ -136,6 +136,18 @@ def test_it_prints_what_kubectl_and_the_database_show(demo: Demo) -> None:
     )
 
 
+def test_it_prints_what_people_were_told_and_what_became_work(demo: Demo) -> None:
+    finding = "demo/every-verdict unverified-evidence"
+    for line in (
+        r"\$ amtool --alertmanager\.url=http://127\S+ alert query$",
+        r"sql_unverified_evidence_violation +\S+ \S+ UTC +\S*every-verdict.* active",
+        rf"  \| \[info\] {finding}: 0\.2 is above the red line 0\.05$",
+        r'  \|   "type": "dev\.aiops\.governance\.finding\.opened\.v1",$',
+        r"evidence_verification +pending +demo/every-verdict +unverified-evidence +0 of 1 ",
+    ):
+        assert re.search(f"^{line}", demo.text, re.MULTILINE), line
+
+
 def test_its_commands_work_in_a_second_shell_in_another_folder(demo: Demo) -> None:
     watched = demo.shell("timeout 5 " + demo.copied("get governancepolicies"))
     degraded = demo.shell(demo.copied("scenario degrade"))
@@ -166,6 +178,21 @@ def test_a_server_that_is_down_is_said_to_be_and_comes_back(demo: Demo) -> None:
     assert "trust-drift: Ok (Met) → Error (Unreachable)" in without_database
     assert "autonomy-rate: Error (Unreachable) → Ok (Met)" in without_database
     assert "trust-drift: Error (Unreachable) → Ok (Met)" in recovered
+
+
+def test_a_mute_keeps_a_finding_quiet_until_it_ends(demo: Demo) -> None:
+    shown = demo.scenario("mute")
+    demo.scenario("recover")
+
+    under_it, _, after = shown.partition("At its end, what is still wrong is told.")
+    told = r"  \| .*aiops/flywheel knowledge-degradation: 0\.3 is above the red line 0\.2$"
+    for text, lines in (
+        (under_it, (r"demo-mute .* True ", r"knowledge_degradation +aiops/flywheel .* open ")),
+        (after, (r"demo-mute .* False ", told, r"hermes_kb_growth_healthcheck +pending ")),
+    ):
+        for line in lines:
+            assert re.search(f"^{line}", text, re.MULTILINE), (line, shown)
+    assert not re.search(f"^{told}", under_it, re.MULTILINE)
 
 
 def test_a_scenario_without_a_demo_says_how_to_start_one(tmp_path: Path) -> None:

@@ -7,15 +7,22 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
 
-from governor_local import builds, manifests, observing
+from governor_local import builds, hearing, manifests, observing
 from governor_local.cli import ended_by_signals, main, name_option
 from governor_local.errors import StackError
-from governor_local.operator_process import OperatorProcess, give_logins, install
+from governor_local.operator_process import (
+    OperatorProcess,
+    give_channels,
+    give_logins,
+    install,
+)
 from governor_local.paths import stack_directory
+from governor_local.pictures import pictures
 from governor_local.reporting import Reporter
 from governor_local.stack import Stack, refuse_if_running
 from governor_local.state import StateFile
@@ -24,11 +31,6 @@ from governor_local.world.governed import Platform
 
 _DEADLINE_SECONDS = 60
 _A_WHILE_SECONDS = 3600
-_FINDINGS = {
-    ("demo/every-verdict", "unverified-evidence", "sql_unverified_evidence_violation"),
-    ("demo/awaiting-data", "", "governance_slo_data_gap"),
-}
-"""Policy, check and event type of what opens at the first evaluation."""
 
 
 @main.command()
@@ -45,14 +47,18 @@ def demo(*, once: bool, name: str) -> None:
         Stack.up(name=name, report=reporter) as stack,
         _said_when_ended(reporter, "\nStopping…"),
     ):
+        since = datetime.now(UTC)
         operator = _start(stack, reporter)
-        faults = _wait(stack, reporter)
-        for part in _pictures(stack):
+        faults = _wait(stack, since, reporter)
+        for part in pictures(stack, since):
             reporter.say(f"\n{part}")
         for fault in faults:
             reporter.say(f"NOT AS EXPECTED: {fault}")
         if not faults:
-            reporter.say(f"\nAll {len(expected.GOOD)} checks say what they must.")
+            reporter.say(
+                f"\nAll {len(expected.GOOD)} checks say what they must,"
+                " and everybody was told who must be."
+            )
         if once:
             operator.stop()
         else:
@@ -76,7 +82,7 @@ def _said_when_ended(reporter: Reporter, words: str) -> Iterator[None]:
 
 
 def _announcement() -> str:
-    wanted = [builds.PROMETHEUS]
+    wanted = [builds.PROMETHEUS, builds.ALERTMANAGER]
     if not os.environ.get("KUBEBUILDER_ASSETS"):
         wanted.append(builds.KUBERNETES)
     missing = [build for build in wanted if not build.directory.is_dir()]
@@ -85,7 +91,7 @@ def _announcement() -> str:
     minutes = 1 + round(sum(build.usual_seconds for build in missing) / 60)
     return (
         f"The demo will be ready in about {minutes} minutes: this first time"
-        f" {' and '.join(build.title for build in missing)} are built from source."
+        f" {', '.join(build.title for build in missing)} are built from source."
     )
 
 
@@ -104,52 +110,45 @@ def _start(stack: Stack, reporter: Reporter) -> OperatorProcess:
 
 
 def apply_samples(stack: Stack) -> None:
-    """Apply the shipped samples through the local overlay, and the demo's own.
+    """Apply the shipped samples through the local overlay with their Secrets, and the demo's own.
 
     Raises:
         CommandError: the API server refused something.
     """
-    samples = manifests.local_samples(stack.binaries.kubectl, stack.prometheus.url)
+    give_channels(stack)
+    samples = manifests.local_samples(stack.binaries.kubectl, manifests.Addresses.of(stack))
     own = manifests.rendered(stack.binaries.kubectl, manifests.DEPLOY / "local" / "samples")
     stack.kubectl("apply", "-f", "-", input=f"{samples}---\n{own}")
 
 
-def _wait(stack: Stack, reporter: Reporter) -> list[str]:
+def _wait(stack: Stack, since: datetime, reporter: Reporter) -> list[str]:
     """Wait for the first evaluation of everything; what was not as it should be."""
     with reporter.work("waiting for the first evaluation", usual_seconds=5):
-        observing.wait_for(lambda: not _faults(stack), _DEADLINE_SECONDS)
-    return _faults(stack)
+        observing.wait_for(lambda: not _faults(stack, since), _DEADLINE_SECONDS)
+    return _faults(stack, since)
 
 
-def _faults(stack: Stack) -> list[str]:
+def _faults(stack: Stack, since: datetime) -> list[str]:
     faults = observing.wrong(observing.policies(stack).seen, expected.GOOD)
-    if faults:
-        return faults
+    return faults or [*_not_stored(stack), *_not_told(stack, since)]
+
+
+def _not_stored(stack: Stack) -> Iterator[str]:
     rows = {(r["policy"], r["check"], r["event type"]) for r in observing.findings(stack)}
-    told = stack.kubectl("get", "events", "-A", "-o", "name").stdout.splitlines()
-    faults += [f"no row {event} of {policy}" for policy, _, event in _FINDINGS - rows]
-    if len(told) < len(rows):
-        faults.append(f"{len(told)} Events about {len(rows)} findings")
-    return faults
+    for policy, _, event_type in expected.OPENED - rows:
+        yield f"no row {event_type} of {policy}"
+    items = {(r["policy"], r["check"], r["executor"]) for r in observing.work_items(stack)}
+    if expected.WORK not in items:
+        yield f"no work item for {expected.WORK[-1]}"
 
 
-def _pictures(stack: Stack) -> Iterator[str]:
-    """What kubectl and the database show, each with a word on what to look at."""
-    for caption, arguments in (
-        (
-            "Three policies: one complies, one is violated, and of one nobody can tell.",
-            ("get", "governancepolicies", "-A"),
-        ),
-        (
-            "demo/awaiting-data has SLOs whose metrics nobody emits. No data is never a pass.",
-            ("describe", "governancepolicy", "awaiting-data", "-n", "demo"),
-        ),
-        ("What was told, once each, as Events.", ("get", "events", "-A")),
-    ):
-        answer = stack.kubectl(*arguments).stdout.rstrip()
-        yield f"{caption}\n$ kubectl {' '.join(arguments)}\n{answer}"
-    rows = observing.table(observing.findings(stack))
-    yield f"Findings are also rows in PostgreSQL: governance.ai_governance_events.\n{rows}"
+def _not_told(stack: Stack, since: datetime) -> Iterator[str]:
+    events = stack.kubectl("get", "events", "-A", "-o", "name").stdout.splitlines()
+    if len(events) < len(expected.OPENED):
+        yield f"{len(events)} Events about {len(expected.OPENED)} findings"
+    for finding in expected.OPENED:
+        for channel in hearing.CHANNELS - hearing.heard(stack, finding, since):
+            yield f"nobody told {channel} of {finding[-1]} of {finding[0]}"
 
 
 def _tell_its_end(stack: Stack, operator: OperatorProcess, reporter: Reporter) -> None:
@@ -170,7 +169,7 @@ def _invitation(stack: Stack, operator: OperatorProcess) -> str:
         f"  {kubectl} get governancepolicies -A --watch\n"
         f"  {ours} degrade{option}\n"
         f"  {ours} recover{option}\n\n"
-        "Other scenarios: prometheus-down, database-down.\n"
+        "Other scenarios: mute, prometheus-down, database-down.\n"
         f"The operator's log: {operator.log}\n"
         "The demo runs until you press Ctrl-C."
     )
