@@ -80,6 +80,7 @@ HEALTHY = {
     'governor_build_info{version="0.1.0"}': "1x60",
     # The clock of these tests starts at 0 and so do the ticks: one a minute.
     "governor_last_tick_timestamp_seconds": "0+60x60",
+    'governor_channel_ready{channel="oncall"}': "1x60",
     'governor_lateness_seconds_bucket{le="0.1"}': "0+10x60",
     'governor_lateness_seconds_bucket{le="5"}': "0+10x60",
     'governor_lateness_seconds_bucket{le="15"}': "0+10x60",
@@ -155,6 +156,24 @@ def test_a_policy_past_its_valid_until_is_noticed(promtool: Path, tmp_path: Path
         HEALTHY | {unknown: "0x10 1x50"},
         "20m",
         {"GovernorPolicyStale": [FLYWHEEL]},
+    )
+
+
+def test_a_channel_that_takes_nothing_for_ten_minutes_is_noticed(
+    promtool: Path, tmp_path: Path
+) -> None:
+    channels = {
+        'governor_channel_ready{channel="oncall"}': "1x10 0x50",
+        'governor_channel_ready{channel="team-chat"}': "1x10 0x5 1x45",
+    }
+
+    judge(promtool, tmp_path, HEALTHY | channels, "18m", {})
+    judge(
+        promtool,
+        tmp_path,
+        HEALTHY | channels,
+        "30m",
+        {"GovernorChannelNotReady": [{"channel": "oncall"}]},
     )
 
 
