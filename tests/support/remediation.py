@@ -107,7 +107,10 @@ class Desk:
         self.telemetry = InMemoryTelemetry()
         self.learned_calls = 0
         self.office = Office(
-            telemetry=self.telemetry, complaints=Complaints(), on_learned=self._learned
+            telemetry=self.telemetry,
+            complaints=Complaints(),
+            on_learned=self._learned,
+            on_urgent=self._urgent,
         )
         self.lane = RemediationLane(
             self.key,
@@ -139,9 +142,11 @@ class Desk:
         self.office.learned.delivered.clear()
         self.office.learned.remediated.clear()
 
-    def _learned(self, urgent: bool) -> None:
-        del urgent
+    def _learned(self) -> None:
         self.learned_calls += 1
+
+    def _urgent(self) -> None:
+        raise AssertionError("a database can tell a repetition")
 
     def _is_muted(self, check: str, now: datetime) -> bool:
         assert now == self.clock.now()
