@@ -100,21 +100,24 @@ class MuteDirectory:
         """Every mute was seen: policies may start.
 
         What changed until the first list is not announced, as no policy has decided yet.
+        After a later one, what it had no more is looked for.
         """
-        if not self.synced.is_set():
-            self._announcer.forget()
+        if self.synced.is_set():
+            self._relisted.set()
+            return
+        self._announcer.forget()
         self.synced.set()
-        self._relisted.set()
 
     async def run(self) -> None:
         """Announces changes and ends, sees to statuses; until cancelled."""
         await self.synced.wait()
+        breath = self._pace.gathering
         await asyncio.gather(
-            forever(self._announcer.announce, 0),
-            forever(self._look_at_the_clock, 0),
-            forever(self._statuses.tell, 0),
+            forever(self._announcer.announce, breath),
+            forever(self._look_at_the_clock, breath),
+            forever(self._statuses.tell, breath),
             forever(self._judge_all, self._pace.looking),
-            forever(self._verify, 0),
+            forever(self._verify, breath),
             self._settle(),
         )
 
@@ -130,7 +133,7 @@ class MuteDirectory:
             for e in self._entries.values()
             if e.mute is not None and not e.over
         )
-        await _within(self._rearm, min(self._pace.looking, *left))
+        await _within(self._rearm, min([self._pace.looking, *left]))
         now = self._clock.now()
         for entry in self._entries.values():
             over = entry.mute is None or not in_force(entry.mute, now)
