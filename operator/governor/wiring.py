@@ -15,6 +15,7 @@ import aiohttp
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from governor import __version__
+from governor.adapters.channels.making import Notifiers
 from governor.adapters.clock import SystemClock
 from governor.adapters.instruments import Instruments
 from governor.adapters.kubernetes import credentials
@@ -26,12 +27,19 @@ from governor.adapters.kubernetes.cluster import (
 from governor.adapters.kubernetes.connection import Connection, open_session
 from governor.adapters.kubernetes.events import KubernetesEventRecorder
 from governor.adapters.kubernetes.listing import list_all
-from governor.adapters.kubernetes.status_store import policy_store, source_store
+from governor.adapters.kubernetes.status_store import (
+    channel_store,
+    mute_store,
+    policy_store,
+    source_store,
+)
 from governor.adapters.sink.engine import make_engine
 from governor.adapters.sink.postgres import PostgresSink
 from governor.api import API_VERSION
+from governor.app.alerting import Alerting
+from governor.app.around import Around
 from governor.app.channels import ChannelDirectory
-from governor.app.healing import keep_healed
+from governor.app.healing import keep_healed, keep_released
 from governor.app.mutes import MuteDirectory
 from governor.app.ports import InstrumentMaker, Sink
 from governor.app.relaying import Listing, Relay
@@ -108,7 +116,9 @@ async def run(settings: Settings) -> None:
             return
         _log.info("operator starts", extra={"version": __version__, "cluster_uid": found})
         sink = PostgresSink(engine, settings.database_schema, found)
-        operator = _joined(connection, settings.namespace, sink, telemetry)
+        operator = _joined(
+            connection, settings, sink, telemetry, cluster=settings.cluster_name or found
+        )
 
         def session(trace: aiohttp.TraceConfig) -> tuple[str, aiohttp.ClientSession]:
             return identity.server, open_session(identity, trace)
@@ -156,6 +166,7 @@ class _Operator:
             asyncio.create_task(self.channels.run(), name="channels"),
             asyncio.create_task(self.mutes.run(), name="mutes"),
             asyncio.create_task(keep_healed(self.scheduler, self.sink), name="healing"),
+            asyncio.create_task(keep_released(self.sink), name="leases"),
         }
         stopping = asyncio.create_task(stop.wait(), name="stop")
         ended, _ = await asyncio.wait({kopf, stopping, *parts}, return_when=asyncio.FIRST_COMPLETED)
@@ -180,23 +191,47 @@ async def _let_go(engine: AsyncEngine) -> None:
 
 
 def _joined(
-    connection: Connection, namespace: str, sink: Sink, telemetry: PrometheusTelemetry
+    connection: Connection,
+    settings: Settings,
+    sink: Sink,
+    telemetry: PrometheusTelemetry,
+    *,
+    cluster: str,
 ) -> _Operator:
-    """The application over its adapters."""
+    """The application over its adapters.
 
-    def changed(source: str) -> None:
-        scheduler.source_changed(source)
-
+    Policies and what is around them know each other: what changes wakes policies, which
+    only exist once all is joined.
+    """
     clock, namespaces = SystemClock(), Namespaces()
+    secrets = KubernetesSecretReader(connection, namespace=settings.namespace)
     sources = SourceDirectory(
         maker=instruments(),
-        secrets=KubernetesSecretReader(connection, namespace=namespace),
+        secrets=secrets,
         namespaces=namespaces,
         store=source_store(connection),
         clock=clock,
         telemetry=telemetry,
-        on_change=changed,
+        on_change=lambda source: scheduler.source_changed(source),
     )
+    channels = ChannelDirectory(
+        maker=Notifiers(),
+        secrets=secrets,
+        namespaces=namespaces,
+        store=channel_store(connection),
+        clock=clock,
+        telemetry=telemetry,
+        alerts=lambda channel, now: alerting.of(channel, now),
+        on_change=lambda channel: scheduler.channel_changed(channel),
+    )
+    mutes = MuteDirectory(
+        store=mute_store(connection),
+        clock=clock,
+        telemetry=telemetry,
+        policy_of=lambda namespace, name: scheduler.policy_named(namespace, name),
+        on_change=lambda namespace, name: scheduler.mute_changed(namespace, name),
+    )
+    around = Around(cluster=cluster, mutes=mutes, channels=channels, remedies=sources)
     scheduler = Scheduler(
         Services(
             store=policy_store(connection),
@@ -205,9 +240,18 @@ def _joined(
             measurer=sources,
             telemetry=telemetry,
             clock=clock,
+            around=around,
         )
     )
-    return _Operator(scheduler=scheduler, sources=sources, namespaces=namespaces, sink=sink)
+    alerting = Alerting(scheduler, around)
+    return _Operator(
+        scheduler=scheduler,
+        sources=sources,
+        channels=channels,
+        mutes=mutes,
+        namespaces=namespaces,
+        sink=sink,
+    )
 
 
 async def _prepare(connection: Connection, operator: _Operator) -> None:

@@ -18,6 +18,8 @@ PERIOD_SECONDS = 3600.0
 FIRST_AFTER_SECONDS = 15.0
 """The policies have been listed by then."""
 RETRY_SECONDS = 60.0
+LEASE_SECONDS = 15.0
+"""Between two looks for leases that are over."""
 
 _log = logging.getLogger(__name__)
 
@@ -48,3 +50,14 @@ async def heal(runners: Iterable[PolicyRunner], sink: Sink) -> None:
         runner.restate()
         if found := rows.get(runner.subject.key.uid):
             runner.heal(tuple(found))
+
+
+async def keep_released(sink: Sink) -> None:
+    """Has work items whose lease is over offered again, until cancelled."""
+    while True:
+        try:
+            if count := await sink.release_expired():
+                _log.info("leases of work items were over", extra={"released": count})
+        except DeliveryError as error:
+            _log.debug("leases can't be looked at now", extra={"error": str(error)})
+        await asyncio.sleep(LEASE_SECONDS)

@@ -13,6 +13,7 @@ from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
+from governor.api.policy import PolicySpec
 from governor.api.status import PolicyStatus
 from governor.app.bases import Base
 from governor.app.courier import Courier, revision_of
@@ -75,6 +76,16 @@ class PolicyRunner:
     def policy(self) -> Policy | None:
         """The policy as its present generation says; None if it can't be understood."""
         return self._understood.policy
+
+    @property
+    def spec(self) -> PolicySpec | None:
+        """The same as its author wrote it."""
+        return self._understood.spec
+
+    @property
+    def confirmed(self) -> PolicyStatus:
+        """The status as the API server has it."""
+        return self._base.written
 
     @property
     def _suspended(self) -> bool:

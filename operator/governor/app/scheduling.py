@@ -13,6 +13,7 @@ from governor.app.ports import Json
 from governor.app.running import PolicyRunner
 from governor.app.services import Services
 from governor.app.subjects import Subject
+from governor.domain.policies import Policy
 from governor.domain.schedules import upcoming
 
 SLACK = timedelta(seconds=2)
@@ -81,6 +82,11 @@ class Scheduler:
     def named(self, namespace: str, name: str) -> PolicyRunner | None:
         """The policy of that name, if there is one."""
         return self._by_name.get((namespace, name))
+
+    def policy_named(self, namespace: str, name: str) -> Policy | None:
+        """The policy of that name; None if there is none, or it can't be understood."""
+        runner = self.named(namespace, name)
+        return runner.policy if runner is not None else None
 
     def mute_changed(self, namespace: str, policy: str) -> None:
         """A mute of that policy has begun, changed or ended."""

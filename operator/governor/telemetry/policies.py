@@ -35,7 +35,8 @@ class _Seen:
     valid_until: datetime | None
     checks: tuple[tuple[str, str, float | None], ...]
     """Name, verdict, value."""
-    pending: tuple[tuple[Target, datetime], ...]
+    muted: int
+    pending: tuple[tuple[str, datetime], ...]
     """Outstanding targets of the log's entries, and since when."""
 
     def state(self, now: datetime) -> str:
@@ -67,6 +68,7 @@ class PolicyCollector(Collector):
             verdict=status.verdict or UNKNOWN,
             valid_until=status.valid_until,
             checks=tuple(_check(check) for check in status.checks),
+            muted=status.summary.muted,
             pending=tuple((t, e.decided_at) for e in status.pending for t in e.targets),
         )
 
@@ -85,6 +87,7 @@ class PolicyCollector(Collector):
         now = self._now()
         policies = tuple(self._policies.values())
         yield _verdicts_of_policies(policies, now)
+        yield _muted(policies)
         yield from _pending(policies)
         yield from self._of_checks(policies, now)
         yield _moment(
@@ -146,6 +149,18 @@ def _state_set(
         family.add_metric((*labels, state), state == current)
 
 
+def _muted(policies: Iterable[_Seen]) -> Metric:
+    family = GaugeMetricFamily(
+        "governor_policy_muted_checks",
+        "Checks of a policy that a GovernanceMute silences. No sample where there are none.",
+        labels=("namespace", "policy"),
+    )
+    for seen in policies:
+        if seen.muted:
+            family.add_metric((seen.namespace, seen.policy), seen.muted)
+    return family
+
+
 def _pending(policies: Iterable[_Seen]) -> Iterator[Metric]:
     outstanding = [pending for seen in policies for pending in seen.pending]
     counts = Counter(target for target, _ in outstanding)
@@ -154,7 +169,7 @@ def _pending(policies: Iterable[_Seen]) -> Iterator[Metric]:
         "Transitions in the logs of all policies that a target was not told yet.",
         labels=("target",),
     )
-    for target in Target:
+    for target in (*Target, *sorted(counts.keys() - set(Target))):
         family.add_metric((target,), counts[target])
     yield family
     yield _moment(
