@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from governor.adapters.kubernetes.cluster import PLURALS
 from governor_local.stack import Stack
 
-KINDS = ("governancepolicies", "governancesources", "namespaces")
+KINDS = (*PLURALS, "namespaces")
 
 
 @contextmanager

@@ -237,6 +237,18 @@ def test_channels_are_ready_or_not_until_they_go(scraped: Scraped) -> None:
     assert scraped.labels("governor_channel_ready") == [{"channel": "stays"}]
 
 
+def test_mutes_are_counted_by_policy_and_state_until_they_go(scraped: Scraped) -> None:
+    """A policy without any has no series."""
+    for policy in ("gone", "stays"):
+        scraped.telemetry.mutes("aiops", policy, active=2, refused=1)
+    scraped.telemetry.mutes("aiops", "gone", active=0, refused=0)
+
+    assert {
+        (found["policy"], found["state"]): scraped.value("governor_mutes", **found)
+        for found in scraped.labels("governor_mutes")
+    } == {("stays", "active"): 2, ("stays", "refused"): 1}
+
+
 def test_made_up_source_names_make_no_series(scraped: Scraped) -> None:
     """Else a policy's author could fill the memory; the fault itself is counted."""
     missing = Fault(reason=Reason.SOURCE_NOT_FOUND, message="no source")
