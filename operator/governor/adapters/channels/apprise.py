@@ -110,7 +110,7 @@ class AppriseNotifier:
         above = bool(title) and service.title_maxlen <= 0
         text = f"{title}\n{body}" if above else body
         most_lines = service.body_max_line_count
-        if 0 < most_lines < len(text.split("\n")):
+        if 0 < most_lines < len(text.split("\n")) or len(text) > service.body_maxlen:
             return False
         form = service.resolve_format(NotifyFormat.TEXT)
         written = service.dialect_convert(convert_between(NotifyFormat.TEXT, form, text), form)
