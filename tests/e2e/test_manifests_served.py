@@ -1,27 +1,29 @@
 """The CRDs as a real API server serves them: explained, listed, selected, waited for."""
 
-import json
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from pydantic import TypeAdapter
+from tests.support.served import Served, condition, status
 
-from governor.api import API_VERSION
-from governor.api.status import PolicyStatus
-from governor.domain.log import LIMIT_BYTES
-from governor.values.reasons import Reason, Verdict
 from governor_local.operator_process import OperatorProcess
 from governor_local.stack import Stack
 
 pytestmark = pytest.mark.e2e
 
-ROOT = Path(__file__).parents[2]
-NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
+CHAT = {
+    "allowedNamespaces": {"from": "All"},
+    "apprise": {"secretRef": {"name": "chat", "key": "url"}},
+}
+MUTE = {
+    "policyRef": {"name": "flywheel"},
+    "reason": "the base is rebuilt",
+    "owner": "SRE",
+    "expiresAt": "2026-12-01T08:00:00Z",
+}
+AS_TEAM = ("--server-side", "--field-manager=team")
+AS_PLATFORM = ("--server-side", "--field-manager=platform")
 
 
 @pytest.fixture(autouse=True)
@@ -31,169 +33,24 @@ def no_operator(one_operator: OperatorProcess) -> None:
 
 
 @pytest.fixture(scope="module")
-def crds(stack: Stack) -> Stack:
-    """The stack, once it serves the CRDs and what kubectl must know of them."""
-    stack.kubectl("apply", "--server-side", "--force-conflicts", "-k", str(ROOT / "crds"))
-    stack.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
-    deadline = time.monotonic() + 30
-    while not all(known(stack, kind) for kind in ("govpol", "govsrc")):
-        assert time.monotonic() < deadline, "kubectl does not learn of the kinds"
-        time.sleep(0.1)
-    return stack
-
-
-def known(stack: Stack, kind: str) -> bool:
-    """Whether kubectl knows a kind; the API server publishes short names and schemas late."""
-    return stack.kubectl("explain", kind, check=False).returncode == 0
+def served(stack: Stack) -> Served:
+    """The CRDs, served."""
+    return Served.on(stack)
 
 
 @pytest.fixture
-def policy(crds: Stack) -> Iterator[str]:
-    """The name of a policy in the namespace `default`, with as many checks as there can be."""
+def policy(served: Served) -> Iterator[str]:
+    """The name of a policy."""
+    with served.policy() as name:
+        yield name
+
+
+@pytest.fixture
+def name(served: Served) -> Iterator[str]:
+    """A name for objects of other kinds, which are gone in the end."""
     name = f"served-{uuid4().hex[:8]}"
-    manifest = {
-        "apiVersion": API_VERSION,
-        "kind": "GovernancePolicy",
-        "metadata": {"name": name},
-        "spec": {
-            "checks": [
-                {"name": check, "trustDrift": {"sourceRef": {"name": "platform"}}}
-                for check in check_names()
-            ]
-        },
-    }
-    crds.kubectl("apply", "-f", "-", input=json.dumps(manifest))
     yield name
-    crds.kubectl("delete", "govpol", name, "--ignore-not-found")
-
-
-def check_names() -> list[str]:
-    """As many as a policy can have, as long as they can be."""
-    return [f"check-{at:02}".ljust(40, "x") for at in range(32)]
-
-
-def status(**fields: Any) -> dict[str, Any]:
-    """A status with every field that there is, as the operator writes it."""
-    ref = {"id": uuid4(), "eventType": "trust_drift", "openedAt": NOON}
-    last = ref | {"resolvedAt": NOON, "reason": "Recovered"}
-    check = {
-        "verdict": Verdict.VIOLATED,
-        "reason": Reason.PAST_RED_LINE,
-        "message": "m" * 200,
-        "value": 0.1234,
-        "gap": -0.1234,
-        "samples": 1234,
-        "lastEvaluated": NOON,
-        "since": NOON,
-        "digest": "0123456789abcdef",
-        "violations": 3,
-        "successes": 0,
-        "blindSince": NOON,
-        "blindRuns": 3,
-        "countedSlot": NOON,
-        "blindSlot": NOON,
-        "finding": ref,
-        "lastFinding": last,
-        "blind": ref,
-        "lastBlind": last,
-    }
-    entry = {
-        "id": uuid4(),
-        "transition": "open",
-        "check": check_names()[0],
-        "eventType": "trust_drift",
-        "finding": uuid4(),
-        "openedAt": NOON,
-        "decidedAt": NOON,
-        "resolvedReason": "Recovered",
-        "generation": 1,
-        "severity": "warning",
-        "reason": "PastRedLine",
-        "message": "m" * 200,
-        "value": 0.5,
-        "gap": 0.5,
-        "samples": 2,
-        "objective": {"direction": "Below", "redLine": 0.0, "target": 0.0},
-        "impact": '{"drifted_count": 1}',
-        "lists": '{"ids": ["p1"]}',
-        "folded": 2,
-        "targets": ["sink", "event"],
-    }
-    whole = {
-        "observedGeneration": 1,
-        "verdict": "Violated",
-        "lastEvaluated": NOON,
-        "validUntil": NOON + timedelta(minutes=15),
-        "lastHandledRunNow": "now",
-        "summary": {"ok": 1, "warning": 2, "violated": 3, "noData": 4, "error": 5},
-        "slo": {
-            "violated": 1,
-            "noData": 0,
-            "ok": 2,
-            "error": 0,
-            "allNoData": False,
-            "status": "violated",
-        },
-        "conditions": [
-            condition("Compliant", "False", "PastRedLine", "drift is 12.3 % past its red line"),
-            condition("Ready", "True", "Measured", ""),
-            condition("Stalled", "False", "Measured", ""),
-        ],
-        "checks": [check | {"name": name} for name in check_names()],
-        "findings": [
-            {"eventType": "governance_self_failure", "finding": ref, "lastFinding": last},
-            {"eventType": "governance_slo_data_gap", "finding": ref, "lastFinding": last},
-        ],
-        "pending": [entry],
-    }
-    return as_written(PolicyStatus.model_validate(whole | fields))
-
-
-def as_written(status: PolicyStatus) -> dict[str, Any]:
-    """A status as JSON."""
-    return status.model_dump(mode="json", by_alias=True, exclude_none=True)
-
-
-def condition(type_: str, status: str, reason: str, message: str) -> dict[str, Any]:
-    """A condition as the operator writes it."""
-    return {
-        "type": type_,
-        "status": status,
-        "reason": reason,
-        "message": message,
-        "observedGeneration": 1,
-        "lastTransitionTime": NOON.replace(microsecond=0),
-    }
-
-
-def write(crds: Stack, policy: str, status: dict[str, Any]) -> dict[str, Any]:
-    """Replaces a policy's status, refusing unknown fields; the object with its managedFields."""
-    body = get(crds, policy)
-    body["status"] = status
-    path = f"/apis/{API_VERSION}/namespaces/default/governancepolicies/{policy}/status"
-    crds.kubectl(
-        "replace", "--raw", f"{path}?fieldValidation=Strict", "-f", "-", input=json.dumps(body)
-    )
-    return get(crds, policy)
-
-
-def get(crds: Stack, policy: str) -> dict[str, Any]:
-    """The object as the API server has it."""
-    answer = crds.kubectl("get", "govpol", policy, "-o", "json", "--show-managed-fields")
-    body: dict[str, Any] = json.loads(answer.stdout)
-    return body
-
-
-def table(text: str) -> list[dict[str, str]]:
-    """What kubectl prints, by its columns; cells are as wide as their headings' places."""
-    heading, *rows = text.rstrip("\n").split("\n")
-    names = heading.split()
-    starts = [heading.index(name) for name in names]
-    ends = [*starts[1:], None]
-    return [
-        {name: row[start:end].strip() for name, start, end in zip(names, starts, ends, strict=True)}
-        for row in rows
-    ]
+    served.stack.kubectl("delete", "govmute,govchan,govpol", name, "--ignore-not-found")
 
 
 @pytest.mark.parametrize(
@@ -205,119 +62,235 @@ def table(text: str) -> list[dict[str, str]]:
         ("govpol.spec.checks.promql.reduce", "several series are then an Error"),
         ("govpol.spec.checks.trustDrift.minimumTrust", "Default: 0.2."),
         ("govpol.status.checks.verdict", "What the latest run says"),
+        ("govpol.spec.checks.dispatch.executor", "Who works on it, as executors claim by"),
+        ("govpol.spec.enforcement", "Enforce: trustDrift checks have drifted, unused playbooks"),
+        ("govpol.spec.mutes", "Default: Forbidden for critical checks"),
+        ("govpol.spec.notify", "Who is told of findings, beside this status"),
+        ("govpol.spec.notify.channels", "1 to 8 channels with distinct names"),
+        ("govpol.spec.notify.channels.name", "a GovernanceChannel that allows this namespace"),
+        ("govpol.status.checks.dispatch", "The latest work item of the check's findings"),
+        ("govpol.status.checks.mutedUntil", "Until when a GovernanceMute silences the check"),
         ("govsrc.spec.allowedNamespaces", "Whose policies may use the source"),
+        ("govsrc.spec.postgres.remediationSecretRef", "may read the playbooks and update"),
+        ("govchan", "A GovernanceChannel is a place where findings are told"),
+        ("govchan.spec.alertmanager.urls", "Each Alertmanager's address"),
+        ("govchan.spec.allowedNamespaces.from", "policies of every namespace may use it"),
+        ("govchan.spec.apprise.secretRef", "The key that holds one Apprise URL"),
+        ("govchan.spec.cloudEvents.headersSecretRef", "one `Name: value` a line"),
+        ("govchan.spec.digestAfter", "only with apprise. Default: 5."),
+        ("govmute", "A GovernanceMute silences checks of one policy until it expires"),
+        ("govmute.spec.checks", "Default: all, and the findings of the policy as a whole."),
+        ("govmute.spec.expiresAt", "at most 90 days after its creation, such as 2026-12-01T08"),
+        ("govmute.status.conditions", "Accepted: whether the mute can be honoured"),
         ("govsrc.spec.postgres.relations", "Which table or view stands for a governed table"),
     ],
 )
-def test_kubectl_explains(crds: Stack, path: str, words: str) -> None:
+def test_kubectl_explains(served: Served, path: str, words: str) -> None:
     """A field says what it means, where its reader looks."""
-    told = crds.kubectl("explain", path).stdout
+    told = served.stack.kubectl("explain", path).stdout
 
     assert words in " ".join(told.split())
     assert "<no description>" not in told
 
 
-def test_the_table_shows_the_verdicts(crds: Stack, policy: str) -> None:
+def test_the_table_shows_the_verdicts(served: Served, policy: str) -> None:
     """Columns as the design has them; the message only where there is room."""
-    write(crds, policy, status())
+    served.write(policy, status())
 
-    (row,) = table(crds.kubectl("get", "govpol", policy).stdout)
-    (wide,) = table(crds.kubectl("get", "govpol", policy, "-o", "wide").stdout)
+    (row,) = served.table("govpol", policy)
+    (wide,) = served.table("govpol", policy, "-o", "wide")
 
     assert list(row) == [
-        "NAME", "COMPLIANT", "VERDICT", "OK", "WARN", "VIOLATED", "NODATA", "ERROR", "EVALUATED",
-        "AGE",
+        "NAME", "COMPLIANT", "VERDICT", "OK", "WARN", "VIOLATED", "NODATA", "ERROR", "MUTED",
+        "EVALUATED", "AGE",
     ]  # fmt: skip
-    assert list(row.values())[:8] == [policy, "False", "Violated", "1", "2", "3", "4", "5"]
+    assert list(row.values())[:9] == [policy, "False", "Violated", "1", "2", "3", "4", "5", "6"]
     assert row["EVALUATED"]
     assert list(wide) == [*row, "MESSAGE"]
     assert wide["MESSAGE"] == "drift is 12.3 % past its red line"
 
 
-def test_policies_can_be_selected_by_verdict(crds: Stack, policy: str) -> None:
+def test_policies_can_be_selected_by_verdict(served: Served, policy: str) -> None:
     """A field selector finds what needs a person."""
-    write(crds, policy, status())
+    served.write(policy, status())
 
     def selected(verdict: str) -> str:
         selector = f"--field-selector=status.verdict={verdict}"
-        return crds.kubectl("get", "govpol", selector, "-o", "name").stdout
+        return served.stack.kubectl("get", "govpol", selector, "-o", "name").stdout
 
     assert policy in selected("Violated")
     assert policy not in selected("Ok")
 
 
-def test_the_category_lists_both_kinds(crds: Stack, policy: str) -> None:
+def test_the_table_of_mutes_says_until_when_and_whose(served: Served, name: str) -> None:
+    """A date of the future has no age: it is shown as it was written."""
+    served.apply("GovernanceMute", name, MUTE | {"checks": ["drift", "rate"]})
+
+    (row,) = served.table("govmute", name)
+    (wide,) = served.table("govmute", name, "-o", "wide")
+
+    assert row.pop("AGE")
+    assert row == {
+        "NAME": name,
+        "POLICY": "flywheel",
+        "CHECKS": '["drift","rate"]',
+        "ACTIVE": "Unknown",
+        "EXPIRES": "2026-12-01T08:00:00Z",
+        "OWNER": "SRE",
+    }
+    assert wide["MESSAGE"] == "Waiting for the operator"
+
+
+def test_a_mute_of_all_checks_names_none(served: Served, name: str) -> None:
+    """As its author wrote it."""
+    served.apply("GovernanceMute", name, MUTE)
+
+    (row,) = served.table("govmute", name)
+
+    assert row["CHECKS"] == ""
+
+
+def test_the_table_of_channels_says_whether_they_work(served: Served, name: str) -> None:
+    """Before the operator has looked, nobody knows."""
+    served.apply("GovernanceChannel", name, CHAT)
+
+    (row,) = served.table("govchan", name, "-o", "wide")
+
+    assert row.pop("AGE")
+    assert row == {
+        "NAME": name,
+        "READY": "Unknown",
+        "REASON": "Pending",
+        "DELIVERED": "",
+        "MESSAGE": "Waiting for the operator",
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "conditions"),
+    [
+        ("GovernanceChannel", CHAT, ["Ready"]),
+        ("GovernanceMute", MUTE, ["Accepted", "Active"]),
+    ],
+)
+def test_what_nobody_looked_at_is_pending(
+    served: Served, name: str, kind: str, spec: dict[str, Any], conditions: list[str]
+) -> None:
+    """From its first moment; its spec is as it was written, without a default."""
+    served.apply(kind, name, spec)
+
+    body = served.get(kind, name)
+
+    assert body["spec"] == spec
+    assert [(it["type"], it["status"], it["reason"]) for it in body["status"]["conditions"]] == [
+        (type_, "Unknown", "Pending") for type_ in conditions
+    ]
+
+
+def test_defaults_are_not_written_into_a_policy(served: Served, name: str) -> None:
+    """A Git tool that compares what it applied with what is there sees no difference."""
+    spec = {
+        "checks": [
+            {
+                "name": "drift",
+                "trustDrift": {"sourceRef": {"name": "platform"}},
+                "dispatch": {"executor": "hermes"},
+            }
+        ],
+        "notify": {"channels": [{"name": "oncall"}]},
+    }
+    served.apply("GovernancePolicy", name, spec)
+
+    assert served.get("GovernancePolicy", name)["spec"] == spec
+
+
+def test_two_managers_share_a_policys_channels(served: Served, name: str) -> None:
+    """Each adds its own; neither removes the other's."""
+    spec = {"checks": [{"name": "drift", "trustDrift": {"sourceRef": {"name": "platform"}}}]}
+    served.apply(
+        "GovernancePolicy", name, spec | {"notify": {"channels": [{"name": "chat"}]}}, *AS_TEAM
+    )
+    served.apply(
+        "GovernancePolicy",
+        name,
+        spec | {"notify": {"channels": [{"name": "oncall"}]}},
+        *AS_PLATFORM,
+    )
+
+    def channels() -> list[str]:
+        notify = served.get("GovernancePolicy", name)["spec"]["notify"]
+        return [channel["name"] for channel in notify["channels"]]
+
+    assert channels() == ["chat", "oncall"]
+    served.apply("GovernancePolicy", name, spec, *AS_PLATFORM)
+    assert channels() == ["chat"]
+
+
+def test_two_managers_do_not_own_one_field(served: Served, name: str) -> None:
+    """Who shortens another's mute is told whose it is."""
+    served.apply("GovernanceMute", name, MUTE, *AS_TEAM)
+
+    later = MUTE | {"expiresAt": "2026-12-02T08:00:00Z"}
+    refused = served.refused("GovernanceMute", name, later, *AS_PLATFORM)
+
+    assert 'conflict with "team": .spec.expiresAt' in refused
+
+
+def test_a_secret_is_named_by_one_manager(served: Served, name: str) -> None:
+    """A reference is one thing: nobody owns half of it."""
+    served.apply("GovernanceChannel", name, CHAT, "--server-side")
+
+    (entry,) = served.get("GovernanceChannel", name)["metadata"]["managedFields"]
+
+    assert entry["fieldsV1"]["f:spec"]["f:apprise"] == {"f:secretRef": {}}
+
+
+def test_the_category_lists_every_kind(served: Served, policy: str) -> None:
     """`kubectl get governance` shows all that there is."""
-    names = crds.kubectl("api-resources", "--categories=governance", "-o", "name").stdout.split()
+    names = served.stack.kubectl(
+        "api-resources", "--categories=governance", "-o", "name"
+    ).stdout.split()
 
     assert set(names) == {
+        "governancechannels.governance.aiops.dev",
+        "governancemutes.governance.aiops.dev",
         "governancepolicies.governance.aiops.dev",
         "governancesources.governance.aiops.dev",
     }
-    assert policy in crds.kubectl("get", "governance").stdout
+    assert policy in served.stack.kubectl("get", "governance").stdout
 
 
-def test_kubectl_can_wait_for_compliance(crds: Stack, policy: str) -> None:
+def test_kubectl_can_wait_for_compliance(served: Served, policy: str) -> None:
     """Either way."""
-    write(crds, policy, status())
+    served.write(policy, status())
 
-    crds.kubectl("wait", "--for=condition=Compliant=false", "govpol", policy, "--timeout=5s")
-    write(crds, policy, status(conditions=[condition("Compliant", "True", "Met", "")]))
-    crds.kubectl("wait", "--for=condition=Compliant", "govpol", policy, "--timeout=5s")
-
-
-def test_every_field_of_a_status_is_kept(crds: Stack, policy: str) -> None:
-    """What the operator writes is what it reads back."""
-    written = status()
-
-    kept = write(crds, policy, written)["status"]
-
-    assert TypeAdapter(PolicyStatus).validate_python(kept) == PolicyStatus.model_validate(written)
-    assert kept == written
+    served.stack.kubectl(
+        "wait", "--for=condition=Compliant=false", "govpol", policy, "--timeout=5s"
+    )
+    served.write(policy, status(conditions=[condition("Compliant", "True", "Met", "")]))
+    served.stack.kubectl("wait", "--for=condition=Compliant", "govpol", policy, "--timeout=5s")
 
 
-def test_a_full_status_stays_below_64_kib(crds: Stack, policy: str) -> None:
-    """As many checks as there can be, all violated, each with a former finding; a full log."""
-    full = status()
-    for check in full["checks"]:
-        del check["blind"], check["lastBlind"], check["blindSince"], check["blindSlot"]
-    (entry,) = full["pending"]
-    while size(full["pending"]) + size(entry) < LIMIT_BYTES:
-        full["pending"].append(entry | {"id": str(uuid4())})
-
-    body = write(crds, policy, full)
-
-    assert size(body["status"]["pending"]) > LIMIT_BYTES - 1024
-    assert size(body["status"]) + size(body["metadata"]["managedFields"]) < 64 * 1024
-
-
-def size(value: Any) -> int:
-    """Bytes as JSON without spaces, as the API server stores it."""
-    return len(json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode())
-
-
-def test_a_status_of_nothing_is_taken(crds: Stack, policy: str) -> None:
-    """Every field of a status may be absent."""
-    assert write(crds, policy, {})["status"] == {}
-
-
-def test_kubectl_names_the_field_and_the_remedy(crds: Stack) -> None:
+def test_kubectl_names_the_field_and_the_remedy(served: Served) -> None:
     """What a person reads who slips."""
-    manifest = {
-        "apiVersion": API_VERSION,
-        "kind": "GovernancePolicy",
-        "metadata": {"name": "slip"},
-        "spec": {
-            "checks": [
-                {"name": "up", "promql": {"sourceRef": {"name": "prometheus"}, "query": "up"}}
-            ]
-        },
-    }
+    query = {"sourceRef": {"name": "prometheus"}, "query": "up"}
 
-    refused = crds.kubectl("apply", "-f", "-", input=json.dumps(manifest), check=False)
+    refused = served.refused(
+        "GovernancePolicy", "slip", {"checks": [{"name": "up", "promql": query}]}
+    )
 
-    assert refused.returncode == 1
-    assert refused.stderr == (
+    assert refused == (
         'The GovernancePolicy "slip" is invalid: spec.checks[0]: Invalid value: '
         "promql and sql need objective.direction (Above or Below) and objective.redLine\n"
+    )
+
+
+def test_kubectl_says_how_a_mutes_end_is_written(served: Served) -> None:
+    """A time without a zone ends at another time for everybody."""
+    refused = served.refused("GovernanceMute", "slip", MUTE | {"expiresAt": "2026-12-01T08:00:00"})
+
+    assert refused == (
+        'The GovernanceMute "slip" is invalid: spec.expiresAt: Invalid value: '
+        '"2026-12-01T08:00:00": write a date and a time with its zone, such as '
+        "2026-12-01T08:00:00Z\n"
     )
