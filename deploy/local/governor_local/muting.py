@@ -56,13 +56,14 @@ def _show_quiet(
         told = _told_before(stack, ends, since)
     if told:
         raise CommandError(f"{_EVENT_TYPE} was told under the mute: {', '.join(sorted(told))}")
-    heard = (message.splitlines()[0] for message in hearing.chat_messages(stack, since))
+    lines = "\n".join(hearing.chat_messages(stack, since)).splitlines()
     reporter.say(
         "\nA mute changes no verdict, and the finding is a row as ever:\n"
         f"{observing.table([row])}\n\nBut nobody was told. The chat heard of others only:"
     )
-    for title in heard:
-        reporter.say(f"  | {title}")
+    for line in lines:
+        if line.startswith(("[", "- ")):  # titles, and what a digest lists
+            reporter.say(f"  | {line}")
 
 
 def _show_end(stack: Stack, row: Mapping[str, str], since: datetime, reporter: Reporter) -> None:
@@ -94,7 +95,7 @@ def _muted(stack: Stack) -> Iterator[datetime]:
             "checks": [_CHECK],
             "reason": "The demo shows what a mute does.",
             "owner": "demo",
-            "expiresAt": ends.isoformat(),
+            "expiresAt": f"{ends:%Y-%m-%dT%H:%M:%SZ}",
         },
     }
     stack.kubectl("apply", "-f", "-", input=json.dumps(mute))

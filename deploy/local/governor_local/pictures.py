@@ -62,12 +62,12 @@ def _told(stack: Stack, since: datetime) -> Iterator[str]:
         f"{alertmanager.amtool('alert', 'query')}"
     )
     for message in hearing.messages_about(stack, _SHOWN, since)[:1]:
-        yield f"The same finding in a chat.\n{_indented(message)}"
+        yield f"One of them as a chat was told of it.\n{_indented(message)}"
     for event in hearing.opened_events(stack, _SHOWN, since):
         # The details are long, and in the row above, too.
         shown = {**event, "data": {**event["data"], "details": "…"}}
         text = json.dumps(shown, indent=2, ensure_ascii=False)
-        yield f"And as a CloudEvent.\n{_indented(text)}"
+        yield f"And as a CloudEvent, once for each transition.\n{_indented(text)}"
 
 
 def _indented(text: str) -> str:
