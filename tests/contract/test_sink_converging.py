@@ -129,9 +129,9 @@ async def test_any_permutation_with_repetition_converges(
         data.draw(st.permutations([*deliveries, *data.draw(st.permutations(deliveries))])),
     ]
     rows = []
-    for order in orders:
+    for deliveries_ in orders:
         finding, uid = uuid4(), str(uuid4())
-        for delivery in order:
+        for delivery in deliveries_:
             assert await sink.record(replace(delivery, id=finding, policy_uid=uid)) is None
         row = await subject.row(finding)
         assert row is not None

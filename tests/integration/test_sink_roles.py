@@ -23,9 +23,13 @@ SELECT c.relname, c.relowner::regrole, c.relacl::text,
        (SELECT string_agg(a.attname || a.attacl::text, ' ' ORDER BY a.attname)
         FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL)
 FROM pg_class c WHERE c.relnamespace = 'governance'::regnamespace AND c.relkind = 'r'
-ORDER BY c.relname
+ORDER BY c.relname;
+SELECT proname, proowner::regrole, proacl::text FROM pg_proc
+WHERE pronamespace = 'governance'::regnamespace ORDER BY proname;
+SELECT nspacl::text FROM pg_namespace WHERE nspname = 'governance'
 """
 
+GRANTEES = "governor_writer, governor_reader, governor_executor"
 REFUSED = re.compile("permission denied|must be owner")
 
 
@@ -72,8 +76,9 @@ async def test_order_and_repetition_do_not_matter(
     # The roles exist on the server already: take away what the migration gave for them.
     await migrate(sink_server.dsn(database=other), "governance", tls_mode="Disable")
     sink_server.execute(
-        "REVOKE ALL ON ALL TABLES IN SCHEMA governance FROM governor_writer, governor_reader;"
-        "REVOKE ALL ON SCHEMA governance FROM governor_writer, governor_reader;",
+        f"REVOKE ALL ON ALL TABLES IN SCHEMA governance FROM {GRANTEES};"
+        f"REVOKE ALL ON ALL FUNCTIONS IN SCHEMA governance FROM {GRANTEES};"
+        f"REVOKE ALL ON SCHEMA governance FROM {GRANTEES};",
         database=other,
     )
     sink_server.execute(ROLES, database=other)
@@ -183,7 +188,7 @@ async def test_reader_writes_nothing(
 
 
 async def test_groups_do_not_log_in(sink_server: PostgresServer, database: Database) -> None:
-    """The three roles are groups."""
+    """The roles are groups."""
     assert (
         database.sql(
             "SELECT DISTINCT rolcanlogin, rolsuper, rolcreaterole, rolcreatedb FROM pg_roles "

@@ -1,0 +1,184 @@
+"""Who can do what with work items; and that no caller can turn the functions to other ends."""
+
+import re
+
+import pytest
+from tests.support.executors import Executor, WorkDatabase
+
+from governor_local.errors import CommandError
+from governor_local.postgresql import PostgresServer
+
+REFUSED = re.compile("permission denied|must be owner")
+
+FUNCTIONS = {
+    "claim_dispatch('x', 'w', '1 min')": "executor",
+    "progress_dispatch(gen_random_uuid(), gen_random_uuid(), '1 min')": "executor",
+    "finish_dispatch(gen_random_uuid(), gen_random_uuid())": "executor",
+    "fail_dispatch(gen_random_uuid(), gen_random_uuid())": "executor",
+    "skip_dispatch(gen_random_uuid(), 'Ada', 'why')": "executor",
+    "cancel_dispatch(gen_random_uuid(), 'Ada', 'why')": "executor",
+    "release_expired_dispatches()": "writer",
+    "cancel_moot_dispatches()": "writer",
+    "held_dispatch(gen_random_uuid(), gen_random_uuid())": "nobody",
+    "decide_dispatch(gen_random_uuid(), 'skipped', 'Ada', 'why')": "nobody",
+    "lease_end('1 min')": "nobody",
+    "required_text('a', 'b')": "nobody",
+    "required_object('a', '{}')": "nobody",
+}
+
+
+@pytest.fixture
+def urls(work_database: WorkDatabase) -> dict[str, str]:
+    return {
+        "executor": work_database.executor_url,
+        "writer": work_database.writer_url,
+        "reader": work_database.reader_url,
+    }
+
+
+@pytest.mark.parametrize("role", ["executor", "writer", "reader"])
+@pytest.mark.parametrize("function", FUNCTIONS)
+async def test_functions_are_for_whom_they_are_made(
+    sink_server: PostgresServer, urls: dict[str, str], role: str, function: str
+) -> None:
+    """Executors work, the operator tidies up, what is inside is nobody's, PUBLIC has nothing."""
+    call = f"SELECT governance.{function}"
+    if FUNCTIONS[function] == role:
+        try:
+            sink_server.execute(call, dsn=urls[role])
+        except CommandError as error:
+            assert "there is no work item" in str(error)  # noqa: PT017 - called, and answered
+    else:
+        with pytest.raises(CommandError, match="permission denied for function"):
+            sink_server.execute(call, dsn=urls[role])
+
+
+async def test_no_function_is_forgotten(work_database: WorkDatabase) -> None:
+    """Whatever the schema has is in the table above, and PUBLIC may call none of it."""
+    found = work_database.sql(
+        "SELECT proname, has_function_privilege('public', oid, 'EXECUTE'), "
+        "proowner::regrole, proconfig FROM pg_proc "
+        "WHERE pronamespace = 'governance'::regnamespace ORDER BY proname"
+    )
+    rows = [line.split("\t") for line in found.splitlines()]
+
+    known = {name.partition("(")[0] for name in FUNCTIONS} | {"check_dispatch_transition"}
+    assert {row[0] for row in rows} == known
+    assert {tuple(row[1:]) for row in rows} == {
+        ("f", "governor_owner", '{"search_path=pg_catalog, pg_temp"}')
+    }
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "SELECT 1 FROM governance_remediation_dispatch",
+        "INSERT INTO governance_remediation_dispatch (id) VALUES (gen_random_uuid())",
+        "UPDATE governance_remediation_dispatch SET attempts = 0",
+        "UPDATE governance_remediation_dispatch SET dispatch_status = 'succeeded'",
+        "DELETE FROM governance_remediation_dispatch",
+        "TRUNCATE governance_remediation_dispatch",
+        "SELECT 1 FROM ai_governance_events",
+        "SELECT 1 FROM governance_policy_revisions",
+        "SELECT 1 FROM governance_schema_version",
+        "CREATE TABLE mine (a int)",
+        "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+        "ALTER TABLE governance_remediation_dispatch DISABLE TRIGGER ALL",
+        "ALTER FUNCTION finish_dispatch SECURITY INVOKER",
+        "SET ROLE governor_owner",
+        "SET ROLE governor_writer",
+        "SET session_replication_role = replica",
+    ],
+)
+async def test_executor_can_do_only_the_functions(
+    sink_server: PostgresServer, urls: dict[str, str], statement: str
+) -> None:
+    """No table is read or written, nothing made or altered."""
+    with pytest.raises(CommandError, match=REFUSED):
+        sink_server.execute(f"SET search_path TO governance; {statement}", dsn=urls["executor"])
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE governance_remediation_dispatch SET dispatch_status = 'succeeded'",
+        "UPDATE governance_remediation_dispatch SET decision_context = '{}'",
+        "INSERT INTO governance_remediation_dispatch (dispatch_status) VALUES ('succeeded')",
+        "INSERT INTO governance_remediation_dispatch (result) VALUES ('{}')",
+        "DELETE FROM governance_remediation_dispatch",
+        "TRUNCATE governance_remediation_dispatch",
+        "ALTER TABLE governance_remediation_dispatch DISABLE TRIGGER ALL",
+        "SELECT 1 FROM governance_remediation_dispatch FOR UPDATE",
+        "DROP FUNCTION claim_dispatch",
+    ],
+)
+async def test_operator_only_creates(
+    sink_server: PostgresServer, urls: dict[str, str], statement: str
+) -> None:
+    """It inserts what waits; it moves nothing, and cancels and releases by functions alone."""
+    with pytest.raises(CommandError, match=REFUSED):
+        sink_server.execute(f"SET search_path TO governance; {statement}", dsn=urls["writer"])
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "INSERT INTO governance_remediation_dispatch (id) VALUES (gen_random_uuid())",
+        "UPDATE governance_remediation_dispatch SET attempts = 0",
+        "DELETE FROM governance_remediation_dispatch",
+    ],
+)
+async def test_reader_reads_work_items_and_writes_none(
+    sink_server: PostgresServer, urls: dict[str, str], statement: str
+) -> None:
+    """Dashboards see them."""
+    assert (
+        sink_server.execute(
+            "TABLE governance.governance_remediation_dispatch LIMIT 0", dsn=urls["reader"]
+        )
+        == ""
+    )
+    with pytest.raises(CommandError, match=REFUSED):
+        sink_server.execute(f"SET search_path TO governance; {statement}", dsn=urls["reader"])
+
+
+async def test_callers_search_path_leads_nowhere(
+    work_database: WorkDatabase, executor: Executor
+) -> None:
+    """Tables, functions and operators of the caller's, first on its path, are never met."""
+    _, work = await work_database.work(executor.name)
+    work_database.sql("CREATE SCHEMA IF NOT EXISTS trap")
+    work_database.sql("GRANT ALL ON SCHEMA trap TO PUBLIC")
+    names = ("governance_remediation_dispatch", "ai_governance_events", "pg_proc")
+    for name in names:
+        await executor.connection.execute(
+            f"CREATE TEMP TABLE {name} (LIKE pg_catalog.pg_class)",
+        )
+    sprung = "LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'sprung as %', current_user; END $$"
+    for signature in (
+        "clock_timestamp() RETURNS timestamptz",
+        "gen_random_uuid() RETURNS uuid",
+        "jsonb_typeof(jsonb) RETURNS text",
+        "format(text, text) RETURNS text",
+        "texteq(text, text) RETURNS boolean",
+        "lease_end(interval) RETURNS timestamptz",
+        "held_dispatch(uuid, uuid) RETURNS governance.governance_remediation_dispatch",
+    ):
+        await executor.connection.execute(f"CREATE OR REPLACE FUNCTION trap.{signature} {sprung}")
+    await executor.connection.execute(
+        "CREATE OPERATOR trap.= (LEFTARG = text, RIGHTARG = text, FUNCTION = trap.texteq)"
+    )
+    await executor.connection.execute("SET search_path TO pg_temp, trap, governance, pg_catalog")
+    with pytest.raises(Exception, match="sprung"):  # the trap works for who walks into it
+        await executor.connection.execute("SELECT trap.jsonb_typeof('{}')")
+
+    claim = await executor.claimed()
+    await executor.progress(work.id, claim["lease_token"])
+    assert await executor.fail(work.id, claim["lease_token"], {"error": 1}) == "failed"
+
+    assert claim["id"] == work.id
+    assert work_database.row(work.id)["dispatch_status"] == "failed"
+    assert await executor.connection.fetchval("SHOW search_path") == (
+        "pg_temp, trap, governance, pg_catalog"
+    )
+    work_database.sql("DROP SCHEMA trap CASCADE")
