@@ -21,6 +21,13 @@ LIMIT_BYTES = 16 * 1024
 """So much the log of one policy may hold (docs/adr/0003)."""
 
 
+LEAST_BYTES = 2 * 1024
+"""So much it may hold however full the status is."""
+
+STATUS_BYTES = 54 * 1024
+"""So much a status and its log may have together."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivered:
     """One target of one entry has what it was owed."""
@@ -106,6 +113,14 @@ def bound(
         if not _drop_list(entries):
             break
     return tuple(entries)
+
+
+def room(rest: int) -> int:
+    """How many bytes the log may have beside a status of that many: together under 64 KiB.
+
+    The API server's own notes on who wrote what (`managedFields`) come on top.
+    """
+    return min(LIMIT_BYTES, max(LEAST_BYTES, STATUS_BYTES - rest))
 
 
 def size(entry: Entry) -> int:

@@ -19,7 +19,7 @@ GOVERNANCE_MUTE = "governance_mute"
 EXPIRED = "Expired"
 REMOVED = "MuteRemoved"
 
-MOST = 16
+MOST = 8
 """So many mutes of a policy are honoured, those that end last; its status has room for them."""
 
 _PLACE = "mute/"

@@ -62,7 +62,7 @@ def tell(
             draft.add(_entry(decision, place, finding, Transition.REMINDER, logged))
         else:
             continue
-        now_told[finding.id] = decision.at
+        now_told[finding.id] = decision.at.replace(microsecond=0)
     if notify.resolved and logged:
         for entry in list(draft.added(Transition.RESOLVE)):
             if entry.finding in told:

@@ -187,8 +187,12 @@ def _concluded(  # noqa: PLR0917 - what a status ends with
         generation=decision.generation,
         now=decision.at,
     )
-    pending = log.bound(draft.entries, fresh=draft.fresh)
-    return status.model_copy(update={"conditions": told, "pending": pending})
+    status = status.model_copy(update={"conditions": told, "pending": ()})
+    if not draft.entries:
+        return status
+    rest = len(status.model_dump_json(by_alias=True, exclude_none=True).encode())
+    pending = log.bound(draft.entries, log.room(rest), fresh=draft.fresh)
+    return status.model_copy(update={"pending": pending})
 
 
 def _refused(policy: Policy, around: Surroundings) -> str | None:

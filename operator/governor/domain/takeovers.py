@@ -73,7 +73,9 @@ def take_over(
     told = []
     for row in unknown:
         # Its row was there to be told of: people are not told again under the same id.
-        finding = row.finding.model_copy(update={"last_told_at": decision.at})
+        finding = row.finding.model_copy(
+            update={"last_told_at": decision.at.replace(microsecond=0)}
+        )
         if finding.id != finding_id(
             decision.policy_uid, finding.event_type, row.check, finding.opened_at
         ):
