@@ -19,7 +19,7 @@ from governor.app.ports import Json, ObjectKey
 from governor.app.resources import Namespaces
 from governor.domain.alerts import Alert
 from governor.domain.notices import Notice
-from governor.errors import DeliveryError, RejectedError
+from governor.errors import BusyError, DeliveryError, RejectedError
 
 ALL = {"from": "All"}
 TEAM = {"from": "Selector", "selector": {"matchLabels": {"team": "aiops"}}}
@@ -54,15 +54,27 @@ def ids(told: Sequence[Notice]) -> list[UUID]:
 
 
 class TimedNotifier(InMemoryNotifier):
-    """Also knows when it took what it was told."""
+    """Takes its time, and knows when people may have read something."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float = 0.0) -> None:
         super().__init__()
+        self._seconds = seconds
         self.times: list[float] = []
+        """The ends of all messages that were taken, or that nobody knows of whether they were."""
 
     async def tell(self, notices: Sequence[Notice]) -> None:
         """As the port says."""
-        await super().tell(notices)
+        await asyncio.sleep(self._seconds)
+        try:
+            await super().tell(notices)
+        except (BusyError, RejectedError):
+            raise
+        except DeliveryError:
+            self._note()
+            raise
+        self._note()
+
+    def _note(self) -> None:
         self.times.append(asyncio.get_running_loop().time())
 
 
@@ -117,9 +129,9 @@ class World:
         """What `kubectl apply` does, and the watch that follows."""
         self.directory.seen(self.store.change_spec(key, spec))
 
-    def timed(self, name: str = "c") -> TimedNotifier:
-        """A notifier that knows when it was told."""
-        notifier = self.notifiers.notifiers[name] = TimedNotifier()
+    def timed(self, name: str = "c", seconds: float = 0.0) -> TimedNotifier:
+        """A notifier that takes so long, and knows when it was told."""
+        notifier = self.notifiers.notifiers[name] = TimedNotifier(seconds)
         return notifier
 
     async def status(self, key: ObjectKey) -> dict[str, Any]:
