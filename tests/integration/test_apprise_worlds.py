@@ -177,6 +177,17 @@ def _join_one() -> None:
             return
 
 
+def test_what_apprise_can_t_put_into_words_goes_nowhere(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Logging would print its traceback, arguments included."""
+    caplog.set_level(logging.DEBUG)
+
+    logging.getLogger("apprise").warning("sent to %d", TOKEN)
+
+    assert TOKEN not in "".join((caplog.text, *capfd.readouterr()))
+
+
 async def test_a_service_that_does_not_resolve() -> None:
     """Named by its kind, not by its address."""
     with pytest.raises(DeliveryError) as caught:

@@ -56,6 +56,16 @@ async def test_an_event_is_told_in_structured_mode() -> None:
     assert events(world)[0]["id"] == str(a_notice().id)
 
 
+async def test_a_channel_without_headers_sends_none_of_its_own() -> None:
+    """Nobody has to keep a Secret for a receiver that wants none."""
+    async with http_world(TAKEN) as world:
+        notifier = cloud_events(world.url, {}, headersSecretRef=None)
+        await notifier.tell([a_notice()])
+        await notifier.close()
+
+    assert "authorization" not in world.asked[0].headers
+
+
 async def test_several_are_told_one_by_one_in_order() -> None:
     """Each is an event of its own type and id."""
     notices = [a_notice(), a_reminder(), a_resolution()]
