@@ -52,8 +52,11 @@ def opened_events(stack: Stack, finding: Finding, since: datetime) -> Iterator[M
             yield each.body
 
 
+def what_is_open(message: str) -> str:
+    """The part that says what is open; a digest may say of others that they are resolved."""
+    return "" if message.startswith("[resolved]") else message.partition("\nResolved:")[0]
+
+
 def _is_about(message: str, finding: Finding) -> bool:
-    """Whether it says that it is open; a digest may say of others that they are resolved."""
     policy, check, _ = finding
-    open_ones = "" if message.startswith("[resolved]") else message.partition("\nResolved:")[0]
-    return f"{policy} {check}".rstrip() + ":" in open_ones
+    return f"{policy} {check}".rstrip() + ":" in what_is_open(message)

@@ -56,12 +56,12 @@ def _show_quiet(
         told = _told_before(stack, ends, since)
     if told:
         raise CommandError(f"{_EVENT_TYPE} was told under the mute: {', '.join(sorted(told))}")
-    lines = "\n".join(hearing.chat_messages(stack, since)).splitlines()
+    heard = map(hearing.what_is_open, hearing.chat_messages(stack, since))
     reporter.say(
         "\nA mute changes no verdict, and the finding is a row as ever:\n"
         f"{observing.table([row])}\n\nBut nobody was told. The chat heard of others only:"
     )
-    for line in lines:
+    for line in "\n".join(heard).splitlines():
         if line.startswith(("[", "- ")):  # titles, and what a digest lists
             reporter.say(f"  | {line}")
 
