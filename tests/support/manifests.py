@@ -1,5 +1,6 @@
 """Objects as users apply them, with whatever a test cares about set differently."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from governor.api import API_VERSION
@@ -66,3 +67,39 @@ def allowed_namespace(name: str) -> Manifest:
     labels = {"governance.aiops.dev/platform-data": "allowed"}
     metadata = {"name": name, "labels": labels}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": metadata}
+
+
+EVERYBODY: Manifest = {"from": "All"}
+
+
+def channel(
+    name: str, kind: str, fields: Manifest, *, namespaces: Manifest = EVERYBODY, **spec: Any
+) -> Manifest:
+    """A channel of the kind `alertmanager`, `apprise` or `cloudEvents`."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "GovernanceChannel",
+        "metadata": {"name": name},
+        "spec": {"allowedNamespaces": namespaces, kind: fields} | spec,
+    }
+
+
+def notify(*channels: str, **fields: Any) -> Manifest:
+    """A policy's `notify`."""
+    return {"channels": [{"name": name} for name in channels]} | fields
+
+
+def mute(name: str, namespace: str, policy: str, expires_at: datetime, **spec: Any) -> Manifest:
+    """A mute of all checks of a policy, unless it names some."""
+    given: Manifest = {
+        "policyRef": {"name": policy},
+        "reason": "a test",
+        "owner": "the tests",
+        "expiresAt": expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "GovernanceMute",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": given | spec,
+    }
