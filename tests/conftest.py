@@ -4,6 +4,8 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
+from getpass import getuser
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
     if settings.get_current_profile_name() == "mutants":
         items.sort(key=lambda item: is_hypothesis_test(getattr(item, "obj", None)))
+
+
+def pytest_unconfigure() -> None:
+    """A green run leaves nothing: pytest empties its temporary folder, and leaves it."""
+    with suppress(OSError):  # other runs have theirs in it
+        (Path(tempfile.gettempdir()) / f"pytest-of-{getuser()}").rmdir()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -155,7 +155,7 @@ async def test_a_busy_channel_is_left_alone_for_as_long_as_it_says() -> None:
 
 @in_virtual_time
 async def test_a_hanging_channel_has_a_deadline() -> None:
-    """Ten seconds; another channel does not wait for it."""
+    """Another channel does not wait for it."""
     world = World()
     world.create(CHAT)
     world.create(CHAT, name="other")
@@ -164,9 +164,9 @@ async def test_a_hanging_channel_has_a_deadline() -> None:
 
     await world.offer(policy(), notices(policy()), channel="other")
     assert now() == pytest.approx(1.0)
-    with pytest.raises(DeliveryError, match="no answer within 10s"):
+    with pytest.raises(DeliveryError, match="no answer within 35s"):
         await hanging
-    assert now() == pytest.approx(11.0)
+    assert now() == pytest.approx(36.0)
 
 
 @in_virtual_time

@@ -37,7 +37,7 @@ async def test_a_hanging_receiver_delays_only_its_own() -> None:
     hanging = asyncio.create_task(world.offer(policy(), notices(policy())))
     await world.offer(policy(), notices(policy()), channel="chat")
     assert now() < 5
-    with pytest.raises(DeliveryError, match="no answer within 10s"):
+    with pytest.raises(DeliveryError, match="no answer within 35s"):
         await hanging
 
 

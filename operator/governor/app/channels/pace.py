@@ -12,8 +12,8 @@ class Pace(resources.Pace):
     writing: float = 5.0
     """Between two writes of one channel's status."""
 
-    message: float = 10.0
-    """How long one message may take."""
+    message: float = 35.0
+    """How long one message may take: longer than any notifier gives itself."""
 
     round: float = 30.0
     """How long one round of alerts may take: several batches to several Alertmanagers."""
