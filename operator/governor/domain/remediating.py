@@ -86,14 +86,13 @@ def outcome_of(entry: Entry) -> RemediationOutcome:
 
 
 def _message(outcome: RemediationOutcome) -> str:
-    if outcome.cancelled:
-        return f"nothing was deprecated: {outcome.cancelled}"
     counts = (
         (len(outcome.changed), "deprecated"),
-        (len(outcome.unconfirmed), "found deprecated after a crash"),
+        (len(outcome.unconfirmed), "perhaps deprecated before a crash"),
         (len(outcome.not_changed), "left as they were"),
     )
-    return "playbooks: " + ", ".join(f"{count} {what}" for count, what in counts if count)
+    told = "playbooks: " + ", ".join(f"{count} {what}" for count, what in counts if count)
+    return f"cancelled, as {outcome.cancelled}; {told}" if outcome.cancelled else told
 
 
 def _unused(outcome: Outcome) -> Sequence[str]:
