@@ -55,6 +55,14 @@ BAD: Mapping[str, Said] = {
 }
 
 
+REMEDIATED: Mapping[str, Said] = BAD | {
+    "trust-drift": violated(0.0134, 0.0134, 1788, "0.0134 is above the red line 0"),
+}
+"""In bad health, once the unused playbooks are deprecated: `Enforce` is what it says."""
+
+UNUSED = [f"pb-{number:05}" for number in range(12)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """What a finding must say, but for what its check's verdict says already."""
@@ -160,10 +168,9 @@ FINDINGS: Mapping[str, Finding] = {
         kind=TrustDrift,
         next_action="review_low_trust_playbooks",
         remediation={
-            "auto_deprecated_count": 0,
-            "auto_deprecated_ids": [],
-            "would_deprecate_count": 12,
-            "would_deprecate_ids": [f"pb-{number:05}" for number in range(12)],
+            "auto_deprecated_count": 12,
+            "auto_deprecated_ids": UNUSED,
+            "runs": [{"changed": UNUSED, "not_changed": [], "unconfirmed": [], "cancelled": None}],
         },
         actionable={"sample_playbook_ids": [f"pb-{number:05}" for number in range(12, 22)]},
         unjudged=0,
