@@ -293,6 +293,8 @@ def test_the_exposition_names_what_runs_and_invents_nothing(scraped: Scraped) ->
     assert [line for line in samples if "lateness" not in line] == [
         'governor_pending{target="sink"} 0.0',
         'governor_pending{target="event"} 0.0',
+        'governor_pending{target="dispatch"} 0.0',
+        'governor_pending{target="remediation"} 0.0',
         "governor_checks_without_series 0.0",
         next(line for line in samples if line.startswith("governor_build_info")),
     ]

@@ -1,4 +1,4 @@
-"""Asks the sink what a decision depends on: open findings, and how work items go on."""
+"""Asks the sink how work items go on, as a decision depends on it."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,7 +9,6 @@ from governor.app.services import Services
 from governor.domain.dispatching import LookUp
 from governor.domain.episodes import Run
 from governor.domain.policies import Policy
-from governor.domain.takeovers import Known
 from governor.errors import DeliveryError
 
 PATIENCE = 2.0
@@ -45,15 +44,6 @@ class LookingUp:
                 if executors.get(record.check_name) == record.dispatch.executor
             }
         )
-
-    async def open_rows(self) -> tuple[Known, ...]:
-        """The findings that the sink has open of the policy; none if it is silent."""
-        try:
-            async with asyncio.timeout(PATIENCE):
-                rows = await self._services.sink.open_findings(self._uid)
-        except (DeliveryError, TimeoutError):
-            return ()
-        return tuple(row.known() for row in rows)
 
     def _worth_it(self, policy: Policy, status: PolicyStatus, runs: Sequence[Run]) -> bool:
         declared = {check.name for check in policy.checks if check.dispatch}

@@ -8,7 +8,7 @@ never succeeded did not happen: what it measured is measured again.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -21,7 +21,9 @@ from governor.app.demands import Demands
 from governor.app.looking_up import LookingUp
 from governor.app.measuring import Measuring
 from governor.app.services import Services
-from governor.app.subjects import Subject, dump, understand
+from governor.app.subjects import Subject, understand
+from governor.app.taking_over import TakingOver
+from governor.app.writing import Writing
 from governor.domain.acting import told_of
 from governor.domain.entries import Decision
 from governor.domain.episodes import Run
@@ -31,17 +33,12 @@ from governor.domain.restating import restate
 from governor.domain.schedules import due
 from governor.domain.staleness import believable, expire, expired
 from governor.domain.takeovers import Known
-from governor.domain.writes import causes_write, rider_due
-from governor.errors import (
-    ConflictError,
-    GoneError,
-    StoreError,
-    UnavailableError,
-)
+from governor.errors import GoneError, StoreError
 
-WRITE_ATTEMPTS = 4
 FIRST_BACKOFF = 1.0
 LONGEST_BACKOFF = 60.0
+FINISHING_SECONDS = 5.0
+"""So long may targets take at a stop; then what was told is written, within the grace period."""
 
 _log = logging.getLogger(__name__)
 
@@ -57,14 +54,16 @@ class PolicyRunner:
         self._wake = asyncio.Event()
         self._measuring = Measuring(seen.key.namespace, services.measurer, self._wake.set)
         self._demands = Demands()
-        self._open_rows: tuple[Known, ...] = ()
-        self._foreign = self._base.status.observed_generation is None
         self._begun = False
         self._stopping = False
         self._decided_at: datetime | None = None
         self._told: Mapping[UUID, datetime] = {}
         self._backoff = FIRST_BACKOFF
+        self._writing = Writing(self._key, self._base, services, look=self._look)
         self._looking_up = LookingUp(seen.key.uid, services)
+        self._taking_over = TakingOver(
+            seen.key.uid, services, foreign=self._base.status.observed_generation is None
+        )
         self._courier = Courier(self._key, services, on_news=self._wake.set, muted=self._muted)
         self._courier.revise(revision_of(seen), self._understood.spec)
         self._courier.inspect(self._base.written)
@@ -124,7 +123,7 @@ class PolicyRunner:
 
     def heal(self, rows: tuple[Known, ...]) -> None:
         """The sink has these findings of ours open; the next decision looks at them."""
-        self._open_rows = rows
+        self._taking_over.heal(rows)
         self._wake.set()
 
     def restate(self) -> None:
@@ -146,7 +145,8 @@ class PolicyRunner:
                 self._wake.clear()
                 await self._turn_safely()
             self._courier.finish()
-            await asyncio.wait({courier})
+            # A channel that rests is not waited for: what others were told is to be written.
+            await asyncio.wait({courier}, timeout=FINISHING_SECONDS)
             if self._courier.news.delivered:
                 await self._turn_safely()
         finally:
@@ -170,17 +170,21 @@ class PolicyRunner:
             await self._begin()
         generation = self._understood.generation
         runs = await self._measure()
+        feedback = await self._hear(runs)
         if self._understood.generation != generation:
             self._wake.set()  # what was measured belongs to a spec that is no more
             return
-        await self._settle(runs)
+        if await self._writing.write(lambda: self._decide(runs, feedback)):
+            self._happened(runs, feedback)
+        else:
+            self._wake.set()
         self._demands.alarm(self._services.clock.now(), self._wake.set)
 
     async def _measure(self) -> list[Run]:
         policy = self._understood.policy
         if policy is None or self._suspended or self._stopping:
             return []
-        await self._ask_sink_once()
+        await self._taking_over.ask_once()
         now = self._services.clock.now()
         self._base.hold(believable(self._base.status, now))
         extra = self._demands.out_of_turn(self._base.subject, self._base.status, policy, now)
@@ -196,15 +200,21 @@ class PolicyRunner:
         self._demands.started(each.check.name for each in todo)
         return await self._measuring.ended()
 
-    async def _settle(self, runs: Sequence[Run]) -> None:
-        """Decides, has it written where it is worth it, and has it told."""
-        feedback = self._feedback()
-        if self.policy is not None:
-            # Asked after the feedback is taken: what was delivered by then shows in the answer.
-            found = await self._looking_up.ask(self.policy, self._base.status, runs)
-            feedback = replace(feedback, found=found)
-        if await self._write(lambda: self._decide(runs, feedback)):
-            self._happened(runs, feedback)
+    async def _hear(self, runs: Sequence[Run]) -> Feedback:
+        """What was learned outside of measuring, that a decision on these runs takes in."""
+        courier = self._courier.news
+        feedback = Feedback(
+            delivered=frozenset(courier.delivered),
+            adopted=dict(courier.adopted),
+            remediated=dict(courier.remediated),
+            open_rows=self._taking_over.rows,
+            run_now=self._demands.answered(still_measuring=bool(self._measuring)),
+        )
+        if self.policy is None or self._suspended:
+            return feedback
+        # Asked after that is taken: what was delivered by then shows in the answer.
+        found = await self._looking_up.ask(self.policy, self._base.status, runs)
+        return replace(feedback, found=found)
 
     async def _begin(self) -> None:
         """Takes back what an earlier process said too long ago to be believed."""
@@ -215,36 +225,8 @@ class PolicyRunner:
                 return status
             return expire(status, self._understood.generation, now)
 
-        await self._write(taken_back)
+        await self._writing.write(taken_back)
         self._begun = True
-
-    async def _write(self, decide: Callable[[], PolicyStatus]) -> bool:
-        """Writes what is decided until the API server has it, each time on its newest truth.
-
-        Returns False if the spec has changed meanwhile: nothing was decided then.
-        """
-        services, generation = self._services, self._understood.generation
-        for _ in range(WRITE_ATTEMPTS):
-            base, now = self._base, services.clock.now()
-            status = decide()
-            services.telemetry.evaluated(self._key, status)
-            rides = status != base.written and rider_due(self._key.uid, base.written_at, now)
-            if not (causes_write(base.written, status) or rides):
-                base.hold(status)
-                return True
-            try:
-                answer = await services.store.replace_status(
-                    self._key, base.subject.resource_version, dump(status)
-                )
-            except (ConflictError, UnavailableError):
-                self._look(Subject(await services.store.read(self._key)))
-                if self._understood.generation != generation:
-                    self._wake.set()
-                    return False
-            else:
-                base.confirm(Subject(answer), status, now)
-                return True
-        raise ConflictError(f"{WRITE_ATTEMPTS} writes in a row met a newer version")
 
     def _decide(self, runs: Sequence[Run], feedback: Feedback) -> PolicyStatus:
         status, now = self._base.status, self._services.clock.now()
@@ -263,19 +245,10 @@ class PolicyRunner:
         )
         return decide(snapshot, runs, feedback, now)
 
-    def _feedback(self) -> Feedback:
-        return Feedback(
-            delivered=frozenset(self._courier.news.delivered),
-            adopted=dict(self._courier.news.adopted),
-            remediated=dict(self._courier.news.remediated),
-            open_rows=self._open_rows,
-            run_now=self._demands.answered(still_measuring=bool(self._measuring)),
-        )
-
     def _happened(self, runs: Sequence[Run], feedback: Feedback) -> None:
         """The decision stands: what it took in is done with, what it says is told."""
         self._courier.forget(feedback)
-        self._open_rows = ()
+        self._taking_over.looked_at(feedback.open_rows)
         if self.policy is not None:
             self._demands.met(self.policy, runs, feedback.run_now, self._services.clock.now())
         self._courier.owe(self._base.written, decided_at=self._decided_at)
@@ -305,21 +278,13 @@ class PolicyRunner:
         asyncio.get_running_loop().call_later(self._backoff, self._wake.set)
         self._backoff = min(2 * self._backoff, LONGEST_BACKOFF)
 
-    async def _ask_sink_once(self) -> None:
-        """A status that is new or not our own takes over what the sink has open."""
-        if not self._foreign:
-            return
-        self._foreign = False
-        # Where it does not answer, its unique index will tell when a finding opens.
-        self._open_rows = await self._looking_up.open_rows()
-
     def _look(self, subject: Subject) -> None:
         """Takes note of a version; what is under way for an older spec is dropped."""
         before = self._base.written
         self._base.see(subject)
         if self._base.written is not before:
             self._courier.inspect(self._base.written)
-            self._foreign = True
+            self._taking_over.distrust()
         newest = self._base.subject
         if newest.generation != self._understood.generation:
             self._measuring.discard()

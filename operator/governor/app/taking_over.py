@@ -1,0 +1,56 @@
+"""What the sink has open of a policy and its status may not know: for the next decision."""
+
+import asyncio
+
+from governor.app.services import Services
+from governor.domain.takeovers import Known
+from governor.errors import DeliveryError
+
+PATIENCE = 2.0
+"""Seconds; without an answer the decision is taken on the status alone."""
+
+
+class TakingOver:
+    """The open rows of one policy, from the sink or from those who compare with it."""
+
+    def __init__(self, uid: str, services: Services, *, foreign: bool) -> None:
+        """Knows of none.
+
+        Args:
+            uid: the policy.
+            services: what the runs of all policies share.
+            foreign: whether the status is new, so that the sink may know more.
+        """
+        self._uid = uid
+        self._services = services
+        self._foreign = foreign
+        self.rows: tuple[Known, ...] = ()
+        """What the next decision looks at."""
+
+    def distrust(self) -> None:
+        """The status is not our own: the sink is asked before it is decided on."""
+        self._foreign = True
+
+    def heal(self, rows: tuple[Known, ...]) -> None:
+        """The sink has these open."""
+        self.rows = rows
+
+    def looked_at(self, rows: tuple[Known, ...]) -> None:
+        """A decision on these stands; what has come in since is for the next one."""
+        if self.rows is rows:
+            self.rows = ()
+
+    async def ask_once(self) -> None:
+        """Asks the sink, if the status is not our own.
+
+        Where it does not answer, its unique index will tell when a finding opens.
+        """
+        if not self._foreign:
+            return
+        self._foreign = False
+        try:
+            async with asyncio.timeout(PATIENCE):
+                found = await self._services.sink.open_findings(self._uid)
+        except (DeliveryError, TimeoutError):
+            found = ()
+        self.rows = tuple(row.known() for row in found)

@@ -1,0 +1,64 @@
+"""The one way a decision reaches the API server: fenced by the version it was taken on."""
+
+from collections.abc import Callable
+
+from governor.api.status import PolicyStatus
+from governor.app.bases import Base
+from governor.app.ports import ObjectKey
+from governor.app.services import Services
+from governor.app.subjects import Subject, dump
+from governor.domain.writes import causes_write, rider_due
+from governor.errors import ConflictError, UnavailableError
+
+ATTEMPTS = 4
+
+
+class Writing:
+    """Writes one policy's status, deciding again on whatever is newest until it is taken."""
+
+    def __init__(
+        self, key: ObjectKey, base: Base, services: Services, *, look: Callable[[Subject], None]
+    ) -> None:
+        """Joins the parts.
+
+        Args:
+            key: the policy.
+            base: what decisions start from; keeps what was decided.
+            services: what the runs of all policies share.
+            look: takes note, also in the base, of a version that was read.
+        """
+        self._key = key
+        self._base = base
+        self._services = services
+        self._look = look
+
+    async def write(self, decide: Callable[[], PolicyStatus]) -> bool:
+        """Writes what is decided until the API server has it, if it is worth a write.
+
+        Returns False if the spec has changed meanwhile: nothing was decided then.
+
+        Raises:
+            StoreError: it could not be written; the decision does not stand.
+        """
+        services, base = self._services, self._base
+        generation = base.subject.generation
+        for _ in range(ATTEMPTS):
+            now = services.clock.now()
+            status = decide()
+            services.telemetry.evaluated(self._key, status)
+            rides = status != base.written and rider_due(self._key.uid, base.written_at, now)
+            if not (causes_write(base.written, status) or rides):
+                base.hold(status)
+                return True
+            try:
+                answer = await services.store.replace_status(
+                    self._key, base.subject.resource_version, dump(status)
+                )
+            except (ConflictError, UnavailableError):
+                self._look(Subject(await services.store.read(self._key)))
+                if base.subject.generation != generation:
+                    return False
+            else:
+                base.confirm(Subject(answer), status, now)
+                return True
+        raise ConflictError(f"{ATTEMPTS} writes in a row met a newer version")

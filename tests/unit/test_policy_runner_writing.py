@@ -1,0 +1,179 @@
+"""One policy's decisions on their way to the API server, and statuses that others wrote."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from tests.support.builders import slo
+from tests.support.world import World
+
+from governor.api.status import PolicyStatus
+from governor.errors import ConflictError, StoreError
+
+SLO = "slo_autonomy_rate_violation"
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """An operator without a policy."""
+    async with World() as made:
+        yield made
+
+
+def assert_taken_over(after: PolicyStatus, before: PolicyStatus) -> None:
+    """The same finding; as its row was there to be read, people are not told of it anew."""
+    finding, known = after.checks[0].finding, before.checks[0].finding
+    assert finding is not None
+    assert known is not None
+    assert finding.last_told_at is not None
+    assert finding.model_copy(update={"last_told_at": known.last_told_at}) == known
+
+
+@pytest.mark.parametrize("fault", ["before", "after"])
+async def test_a_write_whose_answer_is_lost_is_decided_again(world: World, fault: str) -> None:
+    """Whether it was done or not: one finding, one row, one Event."""
+    world.say(autonomy_rate="violated")
+    world.store.fail(fault)  # type: ignore[arg-type]
+    key = world.apply()
+    await world.settled(key, "Violated")
+
+    assert world.rows() == [("autonomy-rate", SLO, False)]
+    assert world.reasons() == ["FindingOpened"]
+
+
+async def test_a_conflict_is_decided_again_on_the_newer_version(world: World) -> None:
+    """With the same measurements: the check is not measured twice."""
+    world.say(autonomy_rate="violated")
+    gate = world.measurer.gates["autonomy-rate"] = asyncio.Event()
+    key = world.apply()
+    await world.until(lambda: world.measurer.calls["autonomy-rate"] == 1)
+    world.store.annotate(key, {"somebody": "else"})  # the operator's cache is old now
+    gate.set()
+    await world.settled(key, "Violated")
+
+    assert world.measurer.calls["autonomy-rate"] == 1
+    assert world.rows() == [("autonomy-rate", SLO, False)]
+
+
+async def test_a_run_that_could_not_be_written_is_measured_again(world: World) -> None:
+    """The API server is away for a while: nothing is told until it took the status."""
+    world.say(autonomy_rate="violated")
+    world.store.fail(*["before"] * 4)
+    key = world.apply()
+    await world.settled(key, "Violated")
+
+    assert world.measurer.calls["autonomy-rate"] > 1
+    assert world.rows() == [("autonomy-rate", SLO, False)]
+
+
+async def test_a_refused_status_is_reported_and_tried_later(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A 422 is a bug or a limit; it never ends the policy's life."""
+    world.store.fail(StoreError("status.checks: too long"))
+    key = world.apply()
+    await world.settled(key, "Ok")
+
+    (record,) = [r for r in caplog.records if "could not be written" in r.message]
+    assert record.__dict__["error"] == "status.checks: too long"
+
+
+async def test_a_read_that_fails_after_a_conflict_ends_a_turn_and_not_the_policy(
+    world: World,
+) -> None:
+    """It backs off and comes again."""
+    gate = world.measurer.gates["autonomy-rate"] = asyncio.Event()
+    key = world.apply()
+    await world.until(lambda: world.measurer.calls["autonomy-rate"] == 1)
+    world.store.fail(*[ConflictError("busy") for _ in range(2)])
+    gate.set()
+    await world.settled(key, "Ok")
+
+    assert world.store.writes == 1
+
+
+async def test_a_wiped_status_opens_no_second_row(world: World) -> None:
+    """The finding is taken over from the sink, and resolved under its old id."""
+    world.say(autonomy_rate="violated")
+    key = world.apply()
+    before = await world.settled(key, "Violated")
+    body = await world.store.read(key)
+    wiped = await world.store.replace_status(key, body["metadata"]["resourceVersion"], {})
+    world.scheduler.policy_seen(wiped)
+    after = await world.settled(key, "Violated")
+    assert_taken_over(after, before)
+
+    world.say(autonomy_rate="ok")
+    world.slot(key)
+    await world.settled(key, "Ok")
+    assert world.rows() == [("autonomy-rate", SLO, True)]
+
+
+async def test_a_status_edited_by_hand_opens_nothing_anew(world: World) -> None:
+    """The sink is asked first: neither a second row nor a second Event."""
+    world.say(autonomy_rate="violated")
+    key = world.apply()
+    before = await world.settled(key, "Violated")
+    world.clock.forward(1)
+    body = world.store.peek(key)
+    edited = {**body["status"], "checks": []}
+    seen = await world.store.replace_status(key, body["metadata"]["resourceVersion"], edited)
+    world.scheduler.policy_seen(seen)
+    await world.until(lambda: world.measurer.calls["autonomy-rate"] == 2)
+    await world.until(lambda: bool(world.telemetry.statuses[key].checks))
+    after = await world.settled(key, "Violated")
+
+    assert_taken_over(after, before)
+    assert world.reasons() == ["FindingOpened"]
+
+
+async def test_a_status_wiped_while_the_sink_is_down_adopts_its_row(world: World) -> None:
+    """It decides without the sink; the index answers with the row that is open."""
+    world.say(autonomy_rate="violated")
+    key = world.apply()
+    before = await world.settled(key, "Violated")
+    world.clock.forward(1)
+    world.sink.down = "stopped"
+    body = await world.store.read(key)
+    wiped = await world.store.replace_status(key, body["metadata"]["resourceVersion"], {})
+    world.scheduler.policy_seen(wiped)
+    await world.settled(key, "Violated", told=False)
+    world.sink.down = None
+    after = await world.settled(key, "Violated")
+
+    assert after.checks[0].finding == before.checks[0].finding
+    assert world.rows() == [("autonomy-rate", SLO, False)]
+    assert ("sink", "adopted") in world.telemetry.deliveries
+
+
+async def test_a_clock_that_was_ahead_stops_no_check(world: World) -> None:
+    """What was evaluated in the future is evaluated again now."""
+    world.clock.forward(26 * 3600)
+    key = world.apply()
+    await world.settled(key, "Ok")
+    world.clock.forward(-26 * 3600)
+    world.say(autonomy_rate="violated")
+    await world.restart(key)
+    status = await world.settled(key, "Violated")
+
+    assert status.valid_until is not None
+    assert status.valid_until < world.clock.now() + timedelta(hours=1)
+
+
+async def test_a_new_process_takes_back_what_is_too_old_before_it_measures(world: World) -> None:
+    """A slow check is not shown as it was hours ago, beside what is known now."""
+    key = world.apply(slo(), slo("slow"))
+    await world.settled(key, "Ok")
+    world.clock.forward(3600)
+    gate = world.measurer.gates["slow"] = asyncio.Event()
+    world.measurer.gates["autonomy-rate"] = gate
+    await world.restart(key)
+    status = await world.settled(key, "NoData")
+
+    compliant = next(c for c in status.conditions if c.type == "Compliant")
+    assert (compliant.status, compliant.reason) == ("Unknown", "Stale")
+    assert all("evaluating again" in check.message for check in status.checks)
+    gate.set()
+    await world.settled(key, "Ok")
+    assert world.events.events == {}
