@@ -52,27 +52,32 @@ class ChannelLane(Lane):
         self._offer = offer
         self._remembers = remembers
 
+    @property
+    def place(self) -> str:
+        """Channels may refuse one namespace and serve another."""
+        return f"{self.target} from {self._key.namespace}"
+
     async def _pass(self) -> bool:
         todo = [entry for entry in self.owed if not self._done(entry)]
         if not todo or (self._unwritten and not self._remembers(self._channel)):
             return True
         try:
-            notices = [await self._notice(entry) for entry in todo]
-            told = await self._offer(self._channel, self._key, notices)
+            told = await self._offer(self._channel, self._key, await self._notices(todo))
         except RetiredError as error:
             for entry in todo:
                 self._reject(entry, error)
         except RejectedError as error:
             self._reject(todo[0], error)
-        except Exception as error:  # noqa: BLE001 - a bug of ours must not end the lane
-            self._retried(error)
-            return False
         else:
-            self._complaints.delivered(self.target)
+            self._complaints.delivered(self.place)
             for entry in todo:
                 if entry.id in told:
                     self.note(entry, "delivered")
-        (self._on_learned if self._remembers(self._channel) else self._on_urgent)()
+        if self._remembers(self._channel):
+            self._on_learned()
+            self._wake.set()  # what is left is offered at once
+        else:
+            self._on_urgent()
         return True
 
     @property
@@ -80,11 +85,16 @@ class ChannelLane(Lane):
         """Whether something was told that the status does not say yet."""
         return any(done.target == self.target for done in self._learned.delivered)
 
-    async def _notice(self, entry: Entry) -> Notice:
-        return notice(
-            entry,
-            cluster=self._cluster,
-            namespace=self._key.namespace,
-            policy=self._key.name,
-            spec=await self._specs.find_or_default(entry.generation),
-        )
+    async def _notices(self, todo: Sequence[Entry]) -> list[Notice]:
+        generations = {entry.generation for entry in todo}
+        specs = {each: await self._specs.find_or_default(each) for each in generations}
+        return [
+            notice(
+                entry,
+                cluster=self._cluster,
+                namespace=self._key.namespace,
+                policy=self._key.name,
+                spec=specs[entry.generation],
+            )
+            for entry in todo
+        ]

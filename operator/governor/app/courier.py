@@ -76,10 +76,13 @@ class Courier:
 
     async def run(self) -> None:
         """Delivers until finished or cancelled."""
-        async with asyncio.TaskGroup() as running:
-            self._running = running
-            for lane in self._lanes.values():
-                running.create_task(lane.run())
+        try:
+            async with asyncio.TaskGroup() as running:
+                self._running = running
+                for lane in self._lanes.values():
+                    running.create_task(lane.run())
+        finally:
+            self._running = None  # a lane that is opened from now on is the next process' task
 
     def inspect(self, written: PolicyStatus) -> None:
         """Somebody else wrote this status: a log that is not ours shows, and is not told."""

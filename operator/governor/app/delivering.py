@@ -37,26 +37,26 @@ class Learned:
 
 
 class Complaints:
-    """Says in the log what ails a target: once, however many entries meet it."""
+    """Says in the log what ails a place: once, however many entries meet it there."""
 
     def __init__(self) -> None:
         self._last: dict[str, str] = {}
 
-    def failed(self, target: str, error: Exception) -> None:
+    def failed(self, place: str, error: Exception) -> None:
         """Something could not be told; the words are logged when they are new."""
         words = str(error) if isinstance(error, DeliveryError) else repr(error)
-        if self._last.get(target) == words:
+        if self._last.get(place) == words:
             return
-        self._last[target] = words
+        self._last[place] = words
         unforeseen = None if isinstance(error, DeliveryError) else error
         _log.warning(
-            "can't deliver now", extra={"target": target, "error": words}, exc_info=unforeseen
+            "can't deliver now", extra={"target": place, "error": words}, exc_info=unforeseen
         )
 
-    def delivered(self, target: str) -> None:
+    def delivered(self, place: str) -> None:
         """Something was told again."""
-        if self._last.pop(target, None) is not None:
-            _log.info("delivers again", extra={"target": target})
+        if self._last.pop(place, None) is not None:
+            _log.info("delivers again", extra={"target": place})
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,8 @@ class Lane(ABC):
         self._owed: tuple[Entry, ...] = ()
         self._wake = asyncio.Event()
         self._finishing = False
+        self._has_news = False
+        """Whether something was learned that `on_learned` was not called for yet."""
 
     def owe(self, log: Sequence[Entry]) -> None:
         """The log as it was last confirmed: the only thing that is ever told."""
@@ -103,6 +105,11 @@ class Lane(ABC):
     def target(self) -> str:
         """What the lane is called."""
         return self.targets[0]
+
+    @property
+    def place(self) -> str:
+        """Where it ails when nothing gets through: lanes of one place complain once together."""
+        return self.target
 
     @property
     def owed(self) -> Iterable[Entry]:
@@ -126,7 +133,7 @@ class Lane(ABC):
             await self._wake.wait()
             self._wake.clear()
             last = self._finishing
-            well = await self._pass()
+            well = await self._pass_safely()
             if last:
                 return
             if well:
@@ -143,6 +150,13 @@ class Lane(ABC):
     async def _pass(self) -> bool:
         """One pass over what is owed; whether all of it got through that could."""
 
+    async def _pass_safely(self) -> bool:
+        try:
+            return await self._pass()
+        except Exception as error:  # noqa: BLE001 - a bug of ours must not end the lane
+            self._retried(error)
+            return False
+
     def _reject(self, entry: Entry, error: RejectedError) -> None:
         _log.warning(
             "an entry was refused for good and is dropped",
@@ -151,12 +165,13 @@ class Lane(ABC):
         self.note(entry, "rejected")
 
     def _retried(self, error: Exception) -> None:
-        self._complaints.failed(self.target, error)
+        self._complaints.failed(self.place, error)
         self._telemetry.delivered(self.target, "retried")
 
     def note(self, entry: Entry, outcome: str) -> None:
         """An entry is done with: the next decision takes it out of the log."""
         self._learned.delivered.update(self._deliveries(entry))
+        self._has_news = True
         self._telemetry.delivered(self.target, outcome)
 
     def _done(self, entry: Entry) -> bool:
@@ -184,24 +199,25 @@ class EntryLane(Lane):
         """What must come before any entry; raises DeliveryError if it can't now."""
 
     async def _pass(self) -> bool:
-        learned_before = len(self._learned.delivered) + len(self._learned.adopted)
-        failures = 0
-        blocked: set[tuple[str, str]] = set()
         try:
             await self.prepare()
-            for entry in self.owed:
-                if self._done(entry) or line(entry) in blocked:
-                    continue
-                if not await self._deliver(entry):
-                    blocked.add(line(entry))
-                    failures += 1
-                    if failures == _FAILURES_A_PASS:
-                        break
-        except Exception as error:  # noqa: BLE001 - as in _deliver
-            failures += 1
-            self._retried(error)
-        if len(self._learned.delivered) + len(self._learned.adopted) != learned_before:
-            self._on_learned()
+            return await self._tell_all()
+        finally:
+            if self._has_news:
+                self._has_news = False
+                self._on_learned()
+
+    async def _tell_all(self) -> bool:
+        failures = 0
+        blocked: set[tuple[str, str]] = set()
+        for entry in self.owed:
+            if self._done(entry) or line(entry) in blocked:
+                continue
+            if not await self._deliver(entry):
+                blocked.add(line(entry))
+                failures += 1
+                if failures == _FAILURES_A_PASS:
+                    break
         return not failures
 
     async def _deliver(self, entry: Entry) -> bool:
@@ -210,7 +226,7 @@ class EntryLane(Lane):
             adoption = await self.tell(entry)
         except RejectedError as error:
             self._reject(entry, error)
-        except Exception as error:  # noqa: BLE001 - a bug of ours must not end the lane
+        except Exception as error:  # noqa: BLE001 - nor hold back the other lines
             self._retried(error)
             return False
         else:
@@ -218,8 +234,9 @@ class EntryLane(Lane):
                 # The log must carry the new id before anything more of it is told.
                 if entry.finding is not None:
                     self._learned.adopted[entry.finding] = adoption.theirs
+                    self._has_news = True
                 self._telemetry.delivered(self.target, "adopted")
                 return False
-            self._complaints.delivered(self.target)
+            self._complaints.delivered(self.place)
             self.note(entry, "delivered")
         return True

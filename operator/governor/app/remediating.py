@@ -72,6 +72,11 @@ class RemediationLane(EntryLane):
         self._uncertain: set[_Choice] = set()
         self._outcomes: dict[_Choice, RemediationOutcome] = {}
 
+    @property
+    def place(self) -> str:
+        """Each policy has its own sources, and its own troubles with them."""
+        return f"{self.target} of {self._key.namespace}/{self._key.name}"
+
     async def tell(self, entry: Entry) -> Adoption | None:
         """Carries out an entry and notes what came of it; a second time only notes it."""
         if entry.transition is not Transition.REMEDIATE:

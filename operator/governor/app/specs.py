@@ -1,11 +1,15 @@
 """What a policy said at a generation: texts and work items are those of the spec judged by."""
 
+import asyncio
 from collections.abc import Collection
 
 from governor.api.loading import load_policy
 from governor.api.policy import PolicySpec
 from governor.app.ports import Sink
 from governor.errors import DeliveryError, SpecError
+
+PATIENCE = 2.0
+"""Seconds; without an answer texts are the defaults."""
 
 
 class Specs:
@@ -39,13 +43,15 @@ class Specs:
         if stored is None:
             return None
         try:
-            return load_policy({"spec": stored})
+            spec = load_policy({"spec": stored})
         except SpecError:
             return None  # written under a schema that this version no longer reads
+        return self._known.setdefault(generation, spec)
 
     async def find_or_default(self, generation: int) -> PolicySpec | None:
-        """As `find`; a sink that is down delays nobody: None then, too."""
+        """As `find`; a sink that is down or hangs delays nobody: None then, too."""
         try:
-            return await self.find(generation)
-        except DeliveryError:
+            async with asyncio.timeout(PATIENCE):
+                return await self.find(generation)
+        except (DeliveryError, TimeoutError):
             return None
