@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.builders import NOON, VALUES, History, policy, slo
+from tests.support.builders import NOON, UID, VALUES, History, policy, slo
 
 from governor.domain.conditions import upsert
 from governor.domain.plans import NOTHING_LEARNED, decide_not_understood
@@ -254,7 +254,7 @@ def test_a_spec_that_is_not_understood_is_told() -> None:
     life = History()
     life.slots("violated")
     status = decide_not_understood(
-        life.status, 2, "spec.checks.0: no\nprobe", NOTHING_LEARNED, NOON
+        UID, life.status, 2, "spec.checks.0: no\nprobe", NOTHING_LEARNED, NOON
     )
 
     told = {c.type: (c.status, c.reason, c.message) for c in status.conditions}

@@ -336,6 +336,7 @@ def test_self_failure() -> None:
     assert said["impact"] == {
         "failed_checks": 3,
         "total_checks": 3,
+        "source": "prometheus",
         "errors": [f"{name}: Unreachable: connection refused" for name in "abc"],
     }
     assert said["objective"] is None

@@ -376,7 +376,7 @@ def test_ids_follow_from_what_they_name() -> None:
     (entry,) = life.told
 
     assert entry.finding == finding_id(life.uid, SLO, "autonomy-rate", entry.opened_at)
-    assert entry.id == transition_id(entry.finding, Transition.OPEN)
+    assert entry.id == transition_id(entry.finding, Transition.OPEN, entry.decided_at)
     assert str(entry.finding) == "8156d545-811b-5b4d-87ec-17aa39d843fa"
     assert str(entry.id) == "8a8c6b71-c222-51e5-a8bc-9e4621f6d55f"
 

@@ -65,7 +65,7 @@ def test_what_the_sink_says_is_heard_whatever_the_policy_says() -> None:
     )
     delivered = frozenset(Delivered(entry=e.id, target=t) for e in (first, end) for t in e.targets)
     feedback = Feedback(delivered=delivered, adopted={second.finding: theirs})
-    misread = decide_not_understood(life.status, 2, "no", feedback, life.now)
+    misread = decide_not_understood(UID, life.status, 2, "no", feedback, life.now)
     life.turn(policy(suspend=True))
     suspended = life.decide(feedback)
 

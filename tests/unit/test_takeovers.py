@@ -1,12 +1,12 @@
 """Statuses and the sink agree again: wiped statuses, restored databases."""
 
 import math
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from tests.support.builders import NOON, UID, History, policy, slo
 
-from governor.api.log import Target
+from governor.api.log import Target, channel_target
 from governor.api.status import FindingRef, PolicyStatus
 from governor.domain.entries import Decision
 from governor.domain.identity import finding_id
@@ -27,12 +27,17 @@ def row(event_type: str = SLO, check: str = "autonomy-rate") -> Known:
     return Known(check=check, finding=finding)
 
 
+def taken(known: Known, at: datetime = NOON) -> FindingRef:
+    """The same as its new status has it: people are not told of it again."""
+    return known.finding.model_copy(update={"last_told_at": at})
+
+
 def test_a_wiped_status_takes_its_finding_over() -> None:
     """It opens no second one, and resolves the first."""
     life = History()
     life.decide(Feedback(open_rows=(row(),)), autonomy_rate="violated")
     assert life.told == []
-    assert life.check().finding == row().finding
+    assert life.check().finding == taken(row())
 
     life.slots("ok")
     (closing,) = life.told
@@ -100,7 +105,7 @@ def test_a_foreign_row_hides_none_of_ours() -> None:
     rows = (Known(check="autonomy-rate", finding=foreign), row())
     life.decide(Feedback(open_rows=rows), autonomy_rate="violated")
 
-    assert life.check().finding == row().finding
+    assert life.check().finding == taken(row())
 
 
 def test_a_row_that_was_resolved_as_blind_is_left_alone() -> None:
@@ -123,8 +128,8 @@ def test_rows_are_taken_over_before_anything_was_measured() -> None:
     life = History()
     life.decide(Feedback(open_rows=(row(), row("governance_check_blind"))))
 
-    assert life.check().finding == row().finding
-    assert life.check().blind == row("governance_check_blind").finding
+    assert life.check().finding == taken(row())
+    assert life.check().blind == taken(row("governance_check_blind"))
 
 
 def test_rows_that_the_status_or_its_log_knows_are_left_to_them() -> None:
@@ -232,12 +237,25 @@ def test_a_status_can_be_said_again() -> None:
         )  # fmt: skip
         assert (entry.generation, entry.objective.red_line) == (1, 0.7)
     assert said[0].resolved_reason == "Recovered"
-    assert (said[2].check, said[2].reason) == ("", "Restated")
-    assert said[2].message == "said again from the status"
+    assert (said[2].check, said[2].reason) == ("", "SelfFailure")
+    assert said[2].message == "1 of 2 checks are in Error"
 
 
-def test_a_blind_check_is_said_again_with_its_samples() -> None:
-    """The places of a blind check are its own; a data gap is a warning."""
+def test_what_only_others_wait_for_is_said_again_to_the_sink() -> None:
+    """A channel that is down for days must not keep a restored database from its rows."""
+    life = History()
+    life.slots("violated")
+    (opening,) = life.status.pending
+    waiting = opening.model_copy(update={"targets": (Target.EVENT, channel_target("chat"))})
+    status = life.status.model_copy(update={"pending": (waiting,)})
+
+    (said,) = restate(Decision(policy_uid=UID, generation=1, at=life.now), life.policy, status)
+
+    assert said.id == opening.id
+
+
+def test_a_blind_check_is_said_again_as_it_was_said() -> None:
+    """With evidence of its own, not that of the check's violation; a data gap is a warning."""
     critical = slo(severity="critical")
     life = History(policy(critical, slo("b"), selfFailure={"blindAfter": 1}))
     life.decide(autonomy_rate=Measurement(value=math.nan, samples=7), b="ok")
@@ -251,11 +269,17 @@ def test_a_blind_check_is_said_again_with_its_samples() -> None:
 
     said = restate(Decision(policy_uid=UID, generation=1, at=life.now), life.policy, quiet)
 
-    assert [(e.check, e.event_type, e.transition, e.samples, e.severity) for e in said] == [
-        ("autonomy-rate", "governance_check_blind", "resolve", 7, "critical"),
-        ("autonomy-rate", "governance_check_blind", "open", 7, "critical"),
-        ("", "governance_slo_data_gap", "open", None, "warning"),
+    assert [(e.check, e.event_type, e.transition, e.severity) for e in said] == [
+        ("autonomy-rate", "governance_check_blind", "resolve", "warning"),
+        ("autonomy-rate", "governance_check_blind", "open", "warning"),
+        ("", "governance_slo_data_gap", "open", "warning"),
     ]
+    first, again, _ = said
+    opening = next(e for e in life.told if e.id == again.id)
+    assert (again.reason, again.message, again.impact) == (
+        opening.reason, opening.message, opening.impact,
+    )  # fmt: skip
+    assert (first.objective, first.samples, first.value) == (None, None, None)
 
 
 def test_a_status_says_findings_of_unknown_checks_again_too() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from governor.api.status import CheckStatus, FindingRef, MuteRef, PolicyStatus
+from governor.api.status import CheckStatus, FindingRef, PolicyStatus
 from governor.domain import dispatching, mutes, notifying, remediating
 from governor.domain.dispatching import LookUp
 from governor.domain.drafting import Draft
@@ -46,16 +46,7 @@ def act(
         told: of every finding that was open before: when people were last told.
     """
     honoured = mutes.honoured(surroundings.mutes, policy, decision.at)
-    known = {check.name: check for check in policy.checks}
-    status = status.model_copy(
-        update={
-            "mutes": mute(decision, status, honoured, draft),
-            "checks": tuple(
-                _surrounded(each, known[each.name], policy, honoured, found, decision.at)
-                for each in status.checks
-            ),
-        }
-    )
+    status = surround(decision, policy, status, honoured, found, draft)
     now_told = notifying.tell(
         decision,
         draft,
@@ -63,27 +54,38 @@ def act(
         channels=surroundings.channels,
         loud=loud(policy, status, honoured),
         told=told,
-        resting=frozenset(check.name for check in status.checks if check.suppressed),
+        resting=frozenset(c.finding.id for c in status.checks if c.finding and c.suppressed),
     )
     for violation, check in _violations(decision, policy, status, runs):
         muted = check.muted_until is not None
         if not muted:
             dispatching.dispatch(violation, found, _reminder_interval(policy), draft)
         _remediate(violation, policy, surroundings, draft, muted=muted)
-    silent = sum(check.muted_until is not None for check in status.checks)
-    return mark(status, now_told).model_copy(
-        update={"summary": status.summary.model_copy(update={"muted": silent})}
-    )
+    return mark(status, now_told)
 
 
-def mute(
-    decision: Decision, status: PolicyStatus, honoured: Sequence[Mute], draft: Draft
-) -> tuple[MuteRef, ...]:
-    """The mutes that the status knows from now on; the draft tells of the changes."""
+def surround(  # noqa: PLR0917 - what surrounds a status
+    decision: Decision,
+    policy: Policy,
+    status: PolicyStatus,
+    honoured: Sequence[Mute],
+    found: LookUp | None,
+    draft: Draft,
+) -> PolicyStatus:
+    """The status with the mutes and work items of now; the draft tells of mutes that changed."""
+    known = {check.name: check for check in policy.checks}
     refs, entries = mutes.tell(decision, status.mutes, honoured)
     for entry in entries:
         draft.add(entry)
-    return refs
+    checks = tuple(
+        _surrounded(each, known[each.name], policy, honoured, found, decision.at)
+        if each.name in known
+        else each
+        for each in status.checks
+    )
+    silent = sum(check.muted_until is not None for check in checks)
+    summary = status.summary.model_copy(update={"muted": silent})
+    return status.model_copy(update={"mutes": refs, "checks": checks, "summary": summary})
 
 
 def loud(policy: Policy, status: PolicyStatus, honoured: Sequence[Mute]) -> Iterator[Place]:
@@ -183,8 +185,13 @@ def _remediate(
         return
     if not policy.enforced:
         remediating.audit(violation, draft)
-    elif not muted and not surroundings.remediation.get(violation.check.probe.source_ref.name):
+    elif not muted and _may_remediate(violation.check, surroundings):
         remediating.choose(violation, draft)
+
+
+def _may_remediate(check: Check, surroundings: Surroundings) -> bool:
+    source = check.probe.source_ref.name
+    return source in surroundings.remediation and surroundings.remediation[source] is None
 
 
 def _reminder_interval(policy: Policy) -> timedelta:

@@ -74,7 +74,7 @@ def alerts(subject: Subject, now: datetime) -> Iterator[Alert]:
     for place in places(policy, status):
         last = place.last
         if _ended_lately(last, now) and last is not None:
-            alert = _alert(subject, place, last, now, last.resolved_at)
+            alert = _alert(subject, place, last, now, min(last.resolved_at, now))
             if tuple(sorted(alert.labels.items())) not in firing:
                 yield alert
 

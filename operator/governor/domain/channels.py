@@ -122,7 +122,7 @@ def view(
         return ChannelView(kind=None, fault=refused)
     if built is not None:
         message = one_line(f"GovernanceChannel {name} can't be used: {built.message}")
-        return ChannelView(kind=None, fault=(INVALID, message))
+        return ChannelView(kind=kind_of(spec), fault=(INVALID, message))
     return ChannelView(kind=kind_of(spec))
 
 

@@ -14,7 +14,6 @@ from governor.domain.drafting import Draft
 from governor.domain.identity import transition_id
 from governor.domain.policies import Check
 from governor.domain.violations import Violation
-from governor.values.reasons import Verdict
 
 OPEN_REVIEW = "OpenReview"
 SUCCEEDED_RESTS = timedelta(days=7)
@@ -47,8 +46,7 @@ def suppression(status: CheckStatus, check: Check, now: datetime) -> str | None:
     dispatch, finding = status.dispatch, status.finding
     if dispatch is None or finding is None or dispatch.finding != finding.id:
         return None
-    under_way = dispatch.status in _ACTIVE or _rests(dispatch, now)
-    return OPEN_REVIEW if under_way and status.verdict is Verdict.VIOLATED else None
+    return OPEN_REVIEW if dispatch.status in _ACTIVE or _rests(dispatch, now) else None
 
 
 def dispatch(
@@ -60,12 +58,12 @@ def dispatch(
     then in its place, and the database keeps it at one.
     """
     check, finding = violation.check, violation.finding
-    if check.dispatch is None or draft.owes(check.name, Target.DISPATCH):
+    if check.dispatch is None:
         return
     opening = transition_id(finding.id, Transition.OPEN, finding.opened_at)
     if violation.opens and opening in draft:
         draft.aim(opening, (Target.DISPATCH,))
-    elif found is not None:
+    elif found is not None and not draft.owes(check.name, Target.DISPATCH):
         latest = found.dispatches.get(check.name)
         if _due(latest, finding, violation.decision.at, reminder_interval):
             draft.add(violation.entry(Transition.DISPATCH, Target.DISPATCH))

@@ -52,3 +52,7 @@ class Draft:
     def owes(self, check: str, target: Target) -> bool:
         """Whether something of a check is yet to be told to a target."""
         return any(e.check == check and target in e.targets for e in self.entries)
+
+    def waiting_for(self, finding: UUID) -> frozenset[str]:
+        """The targets that something of a finding is yet to be told to."""
+        return frozenset(t for e in self.entries if e.finding == finding for t in e.targets)

@@ -132,7 +132,7 @@ def _data_gap(slo: SloSummary | None, checks: Sequence[CheckStatus]) -> _Level:
     evidence = Evidence(
         severity="warning",
         reason="DataGap",
-        message=_no_data(slo.no_data if slo else 0),
+        message=_no_data(slo),
         impact={
             "reason": "all_slo_metrics_not_emitted",
             "skipped_count": slo.no_data if slo else 0,
@@ -154,10 +154,11 @@ def _data_gap(slo: SloSummary | None, checks: Sequence[CheckStatus]) -> _Level:
     return _Level(holds=holds, evidence=evidence)
 
 
-def _no_data(count: int) -> str:
-    return (
-        "the only SLO check has no data" if count == 1 else f"{count} SLO checks, and none has data"
-    )
+def _no_data(slo: SloSummary | None) -> str:
+    count = slo.violated + slo.no_data + slo.ok + slo.error if slo else 0
+    if count == 1:
+        return "the only SLO check has no data"
+    return f"{count} SLO checks, and none has data"
 
 
 def _waiting(checks: Sequence[CheckStatus]) -> bool:

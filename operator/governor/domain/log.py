@@ -13,9 +13,12 @@ from governor.api.log import Entry, Target, Transition
 from governor.api.status import FindingRef
 from governor.domain.entries import counted
 from governor.domain.identity import derives, transition_id
+from governor.domain.mutes import GOVERNANCE_MUTE
 
-_BINDING = (Transition.REMEDIATE, Transition.REMEDIATED)
+BINDING = (Transition.REMEDIATE, Transition.REMEDIATED)
 """What was chosen, or done, stands nowhere else: it never leaves the log untold."""
+
+_STORED = frozenset({Target.SINK, Target.DISPATCH})
 
 LIMIT_BYTES = 16 * 1024
 """So much the log of one policy may hold (docs/adr/0003)."""
@@ -95,9 +98,11 @@ def bound(
 
     First the lists of entries go, the longest first, and are only counted. Then the
     two oldest closed episodes of the noisiest check become one row, again and again.
-    Where only open findings are left, their openings go: the hourly upsert of every
-    open finding brings their rows. What was only decided now stays, beyond the limit
-    if need be, as it has had no chance to be told; at twice the limit it loses its lists.
+    Then goes what the sink has and only channels or Events are yet to be told, ended
+    findings first. Where only open findings are left, their openings go: the hourly
+    upsert of every open finding brings their rows. What was only decided now stays,
+    beyond the limit if need be, as it has had no chance to be told; at twice the limit
+    it loses its lists.
 
     Args:
         pending: the log, in order of decision.
@@ -107,7 +112,12 @@ def bound(
     entries = list(pending)
     sizes: dict[tuple[UUID, int, int], int] = {}
     while sum(_cached(sizes, entry) for entry in entries) > limit:
-        if not (_drop_list(entries, fresh) or _fold(entries) or _drop_opening(entries, fresh)):
+        if not (
+            _drop_list(entries, fresh)
+            or _fold(entries)
+            or _drop_notices(entries, fresh)
+            or _drop_opening(entries, fresh)
+        ):
             break
     while sum(_cached(sizes, entry) for entry in entries) > 2 * limit:
         if not _drop_list(entries):
@@ -145,7 +155,7 @@ def _drop_list(entries: list[Entry], spared: Collection[UUID] = ()) -> bool:
         (len(entry.lists), index)
         for index, entry in enumerate(entries)
         if entry.id not in spared
-        and entry.transition not in _BINDING
+        and entry.transition not in BINDING
         and counted(entry.lists) != entry.lists
     ]
     if not found:
@@ -158,7 +168,7 @@ def _drop_list(entries: list[Entry], spared: Collection[UUID] = ()) -> bool:
 
 def _fold(entries: list[Entry]) -> bool:
     """Folds the two oldest closed episodes of the check that has most of them."""
-    bound_to = {e.finding for e in entries if e.transition in _BINDING}
+    bound_to = {e.finding for e in entries if e.transition in BINDING}
     closings = [
         e
         for e in entries
@@ -166,11 +176,11 @@ def _fold(entries: list[Entry]) -> bool:
         and Target.SINK in e.targets
         and e.finding not in bound_to
     ]
-    noise = Counter(line(e) for e in closings)
+    noise = Counter(_noise(e) for e in closings)
     for noisiest, count in noise.most_common():
         if count < 2:  # noqa: PLR2004 - it takes two to fold
             return False
-        first, *later = [e for e in closings if line(e) == noisiest]
+        first, *later = [e for e in closings if _noise(e) == noisiest]
         # Only an episode that the sink has never heard of may vanish into another.
         unheard = {
             e.finding
@@ -184,6 +194,11 @@ def _fold(entries: list[Entry]) -> bool:
     return False
 
 
+def _noise(entry: Entry) -> tuple[str, str]:
+    """What folds together: the episodes of a line, and one mute with another."""
+    return line(entry) if entry.event_type != GOVERNANCE_MUTE else ("", GOVERNANCE_MUTE)
+
+
 def _merge(entries: list[Entry], first: Entry, second: Entry) -> None:
     gone = {first.finding, second.finding}
     worst = max((e for e in entries if e.finding in gone), key=_badness)
@@ -191,6 +206,7 @@ def _merge(entries: list[Entry], first: Entry, second: Entry) -> None:
         update={
             "id": first.id,
             "finding": first.finding,
+            "check": first.check,
             "opened_at": first.opened_at,
             "value": worst.value,
             "gap": worst.gap,
@@ -214,10 +230,26 @@ def _badness(entry: Entry) -> float:
     return distance if entry.objective.direction == "Below" else -distance
 
 
+def _drop_notices(entries: list[Entry], fresh: Collection[UUID]) -> bool:
+    """Drops what is yet to be told of one finding, where no row depends on it."""
+    loose = [
+        e
+        for e in entries
+        if e.id not in fresh and e.transition not in BINDING and not _STORED & set(e.targets)
+    ]
+    if not loose:
+        return False
+    ended = {e.finding for e in loose if e.transition is Transition.RESOLVE}
+    oldest = min(loose, key=lambda e: e.finding not in ended)
+    gone = {e.id for e in loose if e is oldest or (e.finding and e.finding == oldest.finding)}
+    entries[:] = [e for e in entries if e.id not in gone]
+    return True
+
+
 def _drop_opening(entries: list[Entry], fresh: Collection[UUID]) -> bool:
     closed = {e.finding for e in entries if e.transition is Transition.RESOLVE}
     for index, entry in enumerate(entries):
-        keep = (Transition.RESOLVE, *_BINDING)
+        keep = (Transition.RESOLVE, *BINDING)
         open_ = entry.transition not in keep and entry.finding not in closed
         if open_ and entry.id not in fresh:
             del entries[index]

@@ -28,7 +28,7 @@ def tell(
     channels: Mapping[str, ChannelView],
     loud: Iterable[Place],
     told: Mapping[UUID, datetime],
-    resting: frozenset[str] = frozenset(),
+    resting: frozenset[UUID] = frozenset(),
 ) -> dict[UUID, datetime]:
     """Aims the draft's entries at channels, and adds those that only channels are told.
 
@@ -39,7 +39,7 @@ def tell(
         channels: what may be used of them.
         loud: the places that no mute silences.
         told: of every finding that was open before: when people were last told.
-        resting: checks whose reminders rest.
+        resting: findings whose reminders rest.
 
     Returns:
         The open findings that are now told of, and since when.
@@ -58,8 +58,8 @@ def tell(
             continue
         if finding.last_told_at is None:
             _open(decision, place, finding, logged, draft)
-        elif logged and place.check not in resting and _due(decision, notify, finding):
-            draft.add(_entry(decision, place, finding, Transition.REMINDER, logged))
+        elif logged and finding.id not in resting and _due(decision, notify, finding):
+            _remind(decision, place, finding, logged, draft)
         else:
             continue
         now_told[finding.id] = decision.at.replace(microsecond=0)
@@ -85,6 +85,16 @@ def _open(
         draft.aim(opening, logged)
     elif logged:
         draft.add(_entry(decision, place, finding, Transition.OPEN, logged))
+
+
+def _remind(
+    decision: Decision, place: Place, finding: FindingRef, logged: tuple[str, ...], draft: Draft
+) -> None:
+    """Only where all earlier is told: a channel that was down for days is not flooded."""
+    waiting = draft.waiting_for(finding.id)
+    targets = tuple(target for target in logged if target not in waiting)
+    if targets:
+        draft.add(_entry(decision, place, finding, Transition.REMINDER, targets))
 
 
 def _entry(

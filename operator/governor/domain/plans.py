@@ -12,7 +12,7 @@ from uuid import UUID
 from governor.api.log import Entry
 from governor.api.status import CheckStatus, FindingRef, PolicyFinding, PolicyStatus
 from governor.domain import conditions, governance, log, remediating, summaries
-from governor.domain.acting import act, mute, told_of
+from governor.domain.acting import act, surround, told_of
 from governor.domain.dispatching import LookUp
 from governor.domain.drafting import Draft
 from governor.domain.entries import Decision
@@ -71,9 +71,8 @@ def decide(
     if policy.suspended:
         return _suspended(base, decision, policy, around, Draft(pending, done))
 
-    base, orphans = take_over(
-        decision, policy, base, pending, feedback.open_rows, mutes=around.mutes
-    )
+    honoured = honoured_mutes(around.mutes, policy, decision.at)
+    base, orphans = take_over(decision, policy, base, pending, feedback.open_rows, mutes=honoured)
     checks, told = _checks(decision, policy, base.checks, runs)
     slo = summaries.slo(policy, checks)
     findings, told_of_policy = governance.of_policy(decision, policy, base.findings, checks, slo)
@@ -152,12 +151,11 @@ def _suspended(
 ) -> PolicyStatus:
     """Nothing is measured, opened, resolved or reminded; mutes still begin and end."""
     honoured = honoured_mutes(around.mutes, policy, decision.at)
-    frozen = base.model_copy(
+    frozen = surround(decision, policy, base, honoured, None, draft).model_copy(
         update={
             "observed_generation": decision.generation,
             "verdict": "Suspended",
             "valid_until": None,
-            "mutes": mute(decision, base, honoured, draft),
         }
     )
     return _concluded(base, frozen, decision, policy, around, draft)
@@ -183,7 +181,8 @@ def _concluded(  # noqa: PLR0917 - what a status ends with
     told = conditions.notifying(
         told,
         around.channels,
-        draft.entries,
+        # What was aimed only now has not been waiting, however old it is.
+        [entry for entry in draft.entries if entry.id not in draft.fresh],
         generation=decision.generation,
         now=decision.at,
     )

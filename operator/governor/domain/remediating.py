@@ -11,6 +11,7 @@ from governor.api.log import Entry, Target, Transition
 from governor.domain.drafting import Draft
 from governor.domain.entries import Decision
 from governor.domain.identity import transition_id
+from governor.domain.log import BINDING
 from governor.domain.policies import Check
 from governor.domain.remediations import RemediationOutcome
 from governor.domain.violations import Violation
@@ -19,7 +20,7 @@ from governor.values.outcomes import Measurement, Outcome
 
 IDS = "ids"
 ID_BYTES = 3072
-"""So much room a choice has; what does not fit waits for the next run."""
+"""So much room the choices of a policy have; what does not fit waits for the next run."""
 
 
 def remediable(check: Check) -> bool:
@@ -30,10 +31,12 @@ def remediable(check: Check) -> bool:
 def choose(violation: Violation, draft: Draft) -> None:
     """Has the drifted, unused playbooks of a violated run deprecated.
 
-    Not while an earlier choice of the check is still in the log.
+    Not while the log still holds an earlier choice of the check, or what came of it: the
+    run has not seen its effect, and while nobody can be told, nothing more is changed.
     """
-    ids = _fitting(_unused(violation.outcome))
-    if ids and not draft.owes(violation.check.name, Target.REMEDIATION):
+    earlier = [entry for entry in draft.entries if entry.transition in BINDING]
+    ids = _fitting(_unused(violation.outcome), ID_BYTES - sum(len(e.lists) for e in earlier))
+    if ids and all(entry.check != violation.check.name for entry in earlier):
         entry = violation.entry(Transition.REMEDIATE, Target.REMEDIATION)
         draft.add(entry.model_copy(update={"impact": "{}", "lists": _json({IDS: ids})}))
 
@@ -101,8 +104,8 @@ def _unused(outcome: Outcome) -> Sequence[str]:
     return (outcome.lists or {}).get("would_deprecate_ids", ())
 
 
-def _fitting(ids: Sequence[str]) -> list[str]:
-    kept, room = [], ID_BYTES
+def _fitting(ids: Sequence[str], room: int) -> list[str]:
+    kept = []
     for each in ids:
         room -= len(json.dumps(each).encode()) + 1
         if room < 0:

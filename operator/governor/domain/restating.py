@@ -6,7 +6,7 @@ by repeating every open finding and the last resolved one (protocol, rule 17).
 
 from collections.abc import Iterator
 
-from governor.api.log import Entry
+from governor.api.log import Entry, Target
 from governor.api.status import FindingRef, PolicyStatus
 from governor.domain.entries import Decision, opened, resolved
 from governor.domain.log import line
@@ -15,11 +15,11 @@ from governor.domain.policies import Policy
 
 
 def restate(decision: Decision, policy: Policy, status: PolicyStatus) -> tuple[Entry, ...]:
-    """Entries for every finding that the status knows, except where its log still tells.
+    """Entries for every finding that the status knows, except where its log still tells the sink.
 
     They are for the sink only. Repeating what it knows changes nothing there.
     """
-    telling = {line(entry) for entry in status.pending}
+    telling = {line(entry) for entry in status.pending if Target.SINK in entry.targets}
     said = [entry for place in places(policy, status) for entry in _say(decision, place)]
     return tuple(entry for entry in said if line(entry) not in telling)
 

@@ -36,9 +36,10 @@ class ChannelView:
     """A channel that a policy names, as the policy's namespace may use it."""
 
     kind: ChannelKind | None
-    """None: it can't be used, and `fault` says why."""
+    """None: it may not be told, and `fault` says why."""
     fault: tuple[str, str] | None = None
-    """`ChannelNotFound`, `ChannelForbidden` or `ChannelInvalid`, and a message with the remedy."""
+    """`ChannelNotFound`, `ChannelForbidden` or `ChannelInvalid`, and a message with the remedy.
+    Of a channel with a kind: what it is owed waits until it is mended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

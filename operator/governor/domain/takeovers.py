@@ -15,7 +15,7 @@ from governor.domain.entries import Decision, Evidence, resolved
 from governor.domain.episodes import CHECK_REMOVED
 from governor.domain.governance import CHECK_BLIND, OF_THE_POLICY
 from governor.domain.identity import finding_id
-from governor.domain.mutes import is_of
+from governor.domain.mutes import GOVERNANCE_MUTE, REMOVED, is_of
 from governor.domain.policies import Policy
 from governor.domain.surroundings import Mute
 
@@ -106,6 +106,7 @@ def _foreign_to(status: PolicyStatus, pending: Sequence[Entry], row: Known) -> b
         known.update(ref.id for ref in refs if ref)
     for place in status.findings:
         known.update(ref.id for ref in (place.finding, place.last_finding) if ref)
+    known.update(mute.finding.id for mute in status.mutes)
     return row.finding.id not in known
 
 
@@ -117,7 +118,8 @@ def _renamed(finding: FindingRef | None, adopted: Mapping[UUID, FindingRef]) -> 
 
 
 def _removed(decision: Decision, row: Known) -> Entry:
-    evidence = Evidence(
-        severity="warning", reason=CHECK_REMOVED, message="the check is no longer in the policy"
-    )
-    return resolved(decision, row.finding, row.check, evidence, CHECK_REMOVED)
+    reason, message = CHECK_REMOVED, "the check is no longer in the policy"
+    if row.finding.event_type == GOVERNANCE_MUTE:
+        reason, message = REMOVED, "the mute has ended"
+    evidence = Evidence(severity="warning", reason=reason, message=message)
+    return resolved(decision, row.finding, row.check, evidence, reason)
