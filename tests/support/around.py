@@ -1,7 +1,7 @@
 """What is around policies, as a test sets it."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -23,8 +23,14 @@ class ScriptedAround:
         self.told: list[tuple[str, Notice]] = []
         self.poked: list[str] = []
         self.refused: dict[str, str] = {}
-        self.fail: Exception | None = None
-        """What offers raise."""
+        self.dead: dict[str, Exception] = {}
+        """What offers to a channel raise."""
+        self.resting: dict[str, asyncio.Event] = {}
+        """Offers to a channel wait for it, untold."""
+        self.answering: asyncio.Event | None = None
+        """The answer to whatever was told waits for it."""
+        self.on_offer: Callable[[str], object] = str
+        """Called with the channel whenever it is about to be told."""
         self.one_by_one = True
         """Chats are told one notice an offer."""
         self.deprecated: list[tuple[str, ...]] = []
@@ -41,6 +47,10 @@ class ScriptedAround:
         """There is a channel of that kind."""
         self.views[name] = ChannelView(kind=kind)
 
+    def heard(self, channel: str) -> list[tuple[str, str]]:
+        """What a channel was told, in order: transitions and checks."""
+        return [(n.transition.value, n.check) for name, n in self.told if name == channel]
+
     def of(self, namespace: str, policy: str) -> tuple[Mute, ...]:
         return self.standing.get((namespace, policy), ())
 
@@ -52,11 +62,16 @@ class ScriptedAround:
         self, channel: str, key: ObjectKey, notices: Sequence[Notice]
     ) -> Sequence[UUID]:
         del key
-        if self.fail is not None:
-            raise self.fail
+        if channel in self.resting:
+            await self.resting[channel].wait()
+        if channel in self.dead:
+            raise self.dead[channel]
+        self.on_offer(channel)
         chat = self.views[channel].kind is ChannelKind.CHAT
         taken = notices[:1] if chat and self.one_by_one else notices
         self.told.extend((channel, notice) for notice in taken)
+        if self.answering is not None:
+            await self.answering.wait()
         return [notice.id for notice in taken]
 
     def poke(self, channel: str) -> None:
