@@ -146,6 +146,17 @@ async def test_a_changed_source_makes_its_checks_due(world: World) -> None:
     assert key in world.telemetry.statuses
 
 
+async def test_a_changed_mute_makes_every_check_due(world: World) -> None:
+    """What waited for its end is done on a run, and the next slot may be days away."""
+    key = world.apply(slo(interval="7d"), slo("growth", interval="7d"))
+    await world.settled(key, "Ok")
+    world.scheduler.mute_changed("aiops", "other")
+    world.scheduler.mute_changed("aiops", "flywheel")
+    await world.until(lambda: world.measurer.calls["growth"] == 2)
+
+    assert world.measurer.calls == {"autonomy-rate": 2, "growth": 2}
+
+
 async def test_the_longest_annotation_is_answered(world: World) -> None:
     """What is echoed fits the status."""
     key = world.apply()

@@ -14,7 +14,7 @@ from governor.domain.policies import Policy
 class Demands:
     """The checks of one policy that somebody wants measured before their slot.
 
-    A new generation, a run-now request, a changed source, the retry of an Error.
+    A new generation, a run-now request, a changed source or mute, the retry of an Error.
     """
 
     def __init__(self) -> None:
@@ -27,6 +27,10 @@ class Demands:
     def of_source(self, policy: Policy, source: str) -> None:
         """What a source says may have changed: its checks are wanted."""
         self._wanted |= {c.name for c in policy.checks if c.probe.source_ref.name == source}
+
+    def of_mute(self, policy: Policy | None) -> None:
+        """A mute is another now: what it held back is done on a run, so all is wanted."""
+        self._wanted |= {check.name for check in policy.checks} if policy else set()
 
     def out_of_turn(
         self, subject: Subject, status: PolicyStatus, policy: Policy, now: datetime

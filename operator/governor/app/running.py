@@ -121,6 +121,11 @@ class PolicyRunner:
             self._demands.of_source(self.policy, source)
             self._wake.set()
 
+    def mute_changed(self) -> None:
+        """What a mute silences may have changed: every check is measured again."""
+        self._demands.of_mute(self.policy)
+        self._wake.set()
+
     def heal(self, rows: tuple[Known, ...]) -> None:
         """The sink has these findings of ours open; the next decision looks at them."""
         self._taking_over.heal(rows)

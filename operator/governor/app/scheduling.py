@@ -92,7 +92,7 @@ class Scheduler:
         """A mute of that policy has begun, changed or ended."""
         runner = self.named(namespace, policy)
         if runner is not None:
-            runner.wake()
+            runner.mute_changed()
 
     def channel_changed(self, channel: str) -> None:
         """A channel, its Secret or who may use it has changed."""
