@@ -189,7 +189,7 @@ PLACES = {
     "NoData": "noData",
     "Error": "error",
 }
-COLUMNS = "NAME COMPLIANT VERDICT OK WARN VIOLATED NODATA ERROR EVALUATED AGE"
+COLUMNS = "NAME COMPLIANT VERDICT OK WARN VIOLATED NODATA ERROR MUTED EVALUATED AGE"
 
 
 def closed_source() -> dict[str, Any]:
@@ -260,9 +260,9 @@ def evaluated(cluster: Cluster, name: str, namespace: str) -> dict[str, Any]:
 
 
 def counted(checks: list[dict[str, Any]]) -> dict[str, int]:
-    """How many checks have which verdict."""
+    """How many checks have which verdict; none is muted."""
     verdicts = [check["verdict"] for check in checks]
-    return {place: verdicts.count(verdict) for verdict, place in PLACES.items()}
+    return {place: verdicts.count(verdict) for verdict, place in PLACES.items()} | {"muted": 0}
 
 
 def at(text: str) -> datetime:
@@ -275,10 +275,10 @@ def assert_kubectl_shows(cluster: Cluster, namespace: str) -> None:
     get = ("get", "governancepolicies", "-n", namespace)
     header, *lines = cluster.stack.kubectl(*get).stdout.splitlines()
     assert header.split() == COLUMNS.split()
-    shown = {line.split()[0]: line.split()[1:8] for line in lines}
-    assert shown["all-ok"] == ["True", "Ok", "2", "0", "0", "0", "0"]
-    assert shown["stalled-violated"] == ["False", "Violated", "0", "0", "1", "0", "2"]
-    assert shown["no-data"] == ["Unknown", "NoData", "1", "0", "0", "1", "0"]
+    shown = {line.split()[0]: line.split()[1:9] for line in lines}
+    assert shown["all-ok"] == ["True", "Ok", "2", "0", "0", "0", "0", "0"]
+    assert shown["stalled-violated"] == ["False", "Violated", "0", "0", "1", "0", "2", "0"]
+    assert shown["no-data"] == ["Unknown", "NoData", "1", "0", "0", "1", "0", "0"]
     assert shown["suspended"][:2] == ["Unknown", "Suspended"]
 
     header, *lines = cluster.stack.kubectl(*get, "-o", "wide").stdout.splitlines()

@@ -78,6 +78,7 @@ DETAILS: Mapping[tuple[str, str, str, str], Mapping[str, Any]] = {
             "failed_checks": 3,
             "total_checks": 3,
             "errors": [f"{name}: SourceNotFound: {NOWHERE}" for name in ("a", "b", "c")],
+            "source": "nowhere",
         },
     ),
     ("gap", "", "governance_slo_data_gap", "warning"): finding(

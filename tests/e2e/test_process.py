@@ -230,7 +230,7 @@ def test_no_password_is_ever_told(
     operator.stop()
 
     secrets = [*PLANTED, *real_passwords(cluster, installation)]
-    assert len(secrets) == len(PLANTED) + 3
+    assert len(secrets) == len(PLANTED) + 4
     for place, text in told_everywhere(cluster, operator).items():
         assert text, place
         assert [secret for secret in secrets if secret in text] == [], place
