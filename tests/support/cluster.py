@@ -4,10 +4,13 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
+from uuid import uuid4
 
 import httpx
 
+from governor.api import RUN_NOW
 from governor_local.operator_process import SINK_DATABASE
 from governor_local.stack import Stack
 
@@ -96,6 +99,29 @@ class Cluster:
             return status
 
         return eventually(empty, seconds)
+
+    def run_now(self, name: str, namespace: str) -> dict[str, Any]:
+        """Has every check measured and judged once more; the status that says so."""
+        request = uuid4().hex
+        annotate = ("annotate", "governancepolicy", name, "-n", namespace, "--overwrite")
+        self.stack.kubectl(*annotate, f"{RUN_NOW}={request}")
+
+        def answered() -> dict[str, Any]:
+            status = self.status(name, namespace)
+            return status if status.get("lastHandledRunNow") == request else {}
+
+        return eventually(answered)
+
+    def told_long_ago(self, name: str, namespace: str, by: timedelta) -> None:
+        """Somebody with all rights dates back when people were last told of open findings."""
+        changes = [
+            {"op": "replace", "path": f"/status/checks/{number}/finding/lastToldAt", "value": moved}
+            for number, check in enumerate(self.status(name, namespace)["checks"])
+            if (told := check.get("finding", {}).get("lastToldAt"))
+            for moved in [(datetime.fromisoformat(told) - by).isoformat()]
+        ]
+        patch = ("patch", "governancepolicy", name, "-n", namespace, "--subresource=status")
+        self.stack.kubectl(*patch, "--type=json", "-p", json.dumps(changes))
 
     def events(self, namespace: str) -> list[dict[str, Any]]:
         """The Events of a namespace, oldest first."""
