@@ -1,5 +1,6 @@
 """Valid things with whatever a test cares about set differently."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from governor.domain.episodes import Run
 from governor.domain.plans import NOTHING_LEARNED, Feedback, Snapshot, decide
 from governor.domain.policies import Policy, resolve
 from governor.domain.schedules import slot_at, stamp
+from governor.domain.surroundings import Surroundings
 from governor.values.outcomes import Absence, Fault, Measurement, Outcome
 from governor.values.reasons import Reason
 
@@ -47,6 +49,42 @@ def blast(name: str = "blast", **overrides: Any) -> dict[str, Any]:
     return check | overrides
 
 
+def drift(name: str = "drift", **overrides: Any) -> dict[str, Any]:
+    """A trustDrift check with every default: one drifted playbook is a violation."""
+    check: dict[str, Any] = {
+        "name": name,
+        "interval": "60s",
+        "trustDrift": {"sourceRef": {"name": "platform"}},
+    }
+    return check | overrides
+
+
+def knowledge(name: str = "knowledge", **overrides: Any) -> dict[str, Any]:
+    """A knowledgeDegradation check whose findings become work of hermes."""
+    check: dict[str, Any] = {
+        "name": name,
+        "interval": "60s",
+        "knowledgeDegradation": {"sourceRef": {"name": "platform"}},
+        "dispatch": {"executor": "hermes"},
+    }
+    return check | overrides
+
+
+def drifted(*unused: str, total: int = 100) -> Measurement:
+    """What a trustDrift check measures where these playbooks have drifted, unused."""
+    count = len(unused) + 1
+    return Measurement(
+        value=count / total,
+        samples=total,
+        facts={
+            "drifted_count": count,
+            "total_playbooks": total,
+            "would_deprecate_count": len(unused),
+        },
+        lists={"would_deprecate_ids": unused, "sample_playbook_ids": ("kept",)},
+    )
+
+
 def spec(*checks: dict[str, Any], **overrides: Any) -> dict[str, Any]:
     """A policy's spec, of one SLO check unless told otherwise."""
     return {"checks": list(checks) or [slo()]} | overrides
@@ -66,6 +104,7 @@ class History:
         self.generation = 1
         self.now = NOON
         self.status = PolicyStatus()
+        self.surroundings = Surroundings()
         self.told: list[Any] = []
         """Every entry that was ever in the log, in order of decision."""
 
@@ -73,6 +112,10 @@ class History:
         """A new generation of the spec."""
         self.policy = policy
         self.generation += 1
+
+    def surround(self, **changes: Any) -> None:
+        """Mutes, channels or what may be remediated have changed."""
+        self.surroundings = replace(self.surroundings, **changes)
 
     def tick(self, seconds: float = 60) -> None:
         """Time goes by."""
@@ -92,7 +135,11 @@ class History:
                 Run(check=check.name, slot=slot, at=stamp(self.now, slot), outcome=measured)
             )
         snapshot = Snapshot(
-            uid=self.uid, generation=self.generation, policy=self.policy, status=self.status
+            uid=self.uid,
+            generation=self.generation,
+            policy=self.policy,
+            status=self.status,
+            surroundings=self.surroundings,
         )
         known = {entry.id for entry in self.status.pending}
         self.status = decide(snapshot, runs, feedback, self.now)

@@ -1,0 +1,168 @@
+"""The row that tells of a mute: one for all its life, whatever becomes of the status."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.support.builders import (
+    NOON,
+    History,
+    policy,
+    slo,
+)
+from tests.support.deciding import CHAT, Told, mute, notify
+
+from governor.api.log import Entry
+from governor.api.status import PolicyStatus
+from governor.domain.identity import finding_id
+from governor.domain.mutes import MOST
+from governor.domain.plans import Feedback
+from governor.domain.surroundings import Mute
+from governor.domain.takeovers import Known
+
+HOUR = timedelta(hours=1)
+TWO = (slo("first"), slo("second", severity="critical"))
+
+
+def life(*mutes: Mute, **overrides: Any) -> Told:
+    """A policy of two checks, the second critical, that tells a chat."""
+    told = Told(policy(*TWO, notify=notify(), **overrides), chat=CHAT)
+    told.surround(mutes=mutes)
+    return told
+
+
+def until(told: History) -> dict[str, timedelta]:
+    """How long from noon each muted check is muted."""
+    return {c.name: c.muted_until - NOON for c in told.status.checks if c.muted_until}
+
+
+def rows(told: History) -> list[Entry]:
+    """What was told of mutes."""
+    return [entry for entry in told.told if entry.event_type == "governance_mute"]
+
+
+def test_a_mute_that_is_removed_ends_at_once() -> None:
+    """What waited is told, and its row says that it was removed."""
+    told = life(mute())
+    told.decide(first="violated", second="ok")
+    told.surround(mutes=())
+    told.tick()
+    told.decide()
+
+    assert told.messages() == [("open", "slo_first_violation")]
+    assert [e.resolved_reason for e in rows(told)] == [None, "MuteRemoved"]
+    assert told.status.mutes == ()
+    assert until(told) == {}
+
+
+def test_a_mute_that_is_moved_keeps_its_row() -> None:
+    """Only its end is another."""
+    told = life(mute())
+    told.decide(first="violated", second="ok")
+    told.surround(mutes=(mute(ends=2 * HOUR),))
+    told.tick(3600)
+    told.decide()
+
+    assert until(told) == {"first": 2 * HOUR}
+    (ref,) = told.status.mutes
+    assert (ref.uid, ref.name, ref.expires_at) == ("uid-of-quiet", "quiet", NOON + 2 * HOUR)
+    assert len(rows(told)) == 1
+    assert told.messages() == []
+
+
+def test_the_row_of_a_mute_says_what_why_whose_and_until_when() -> None:
+    """To the sink and as an Event, and to no channel."""
+    told = life(mute("quiet", "first"), mute("all", ends=2 * HOUR))
+    told.tick()
+    told.decide(first="ok", second="ok")
+
+    first, second = rows(told)
+    assert (first.check, first.targets) == ("mute/uid-of-quiet", ("sink", "event"))
+    assert (first.opened_at, first.severity, first.reason) == (NOON, "info", "Muted")
+    assert first.message == (
+        "mute quiet of sre silences first until 2026-11-22T13:00:00Z: a migration"
+    )
+    assert json.loads(first.impact) == {
+        "mute": "quiet",
+        "owner": "sre",
+        "reason": "a migration",
+        "expires_at": "2026-11-22T13:00:00Z",
+    }
+    assert json.loads(first.lists) == {"checks": ["first"]}
+    assert second.message.startswith("mute all of sre silences all checks until 2026-11-22T14")
+    assert told.messages() == []
+
+
+def test_a_mute_has_one_row_even_after_a_wiped_status() -> None:
+    """Its id follows from the mute alone; the row that the sink has open is left to it."""
+    told = life(mute())
+    told.decide(first="ok", second="ok")
+    (ref,) = told.status.mutes
+    told.status = PolicyStatus()
+    told.tick()
+    row = Known(check="mute/uid-of-quiet", finding=ref.finding)
+    told.decide(Feedback(open_rows=(row,)), first="ok", second="ok")
+
+    first, again = rows(told)
+    assert (first.id, first.finding, first.opened_at) == (again.id, again.finding, again.opened_at)
+    assert told.status.mutes == (ref,)
+
+
+@pytest.mark.parametrize("standing", [(), (mute(),)], ids=["removed", "expired"])
+def test_the_row_of_a_mute_that_nobody_knows_any_more_ends(standing: tuple[Mute, ...]) -> None:
+    """The status was wiped, and the mute ended before the next decision."""
+    told = life(mute())
+    told.decide(first="ok", second="ok")
+    (ref,) = told.status.mutes
+    told.status = PolicyStatus()
+    told.surround(mutes=standing)
+    told.tick(3600)
+    row = Known(check="mute/uid-of-quiet", finding=ref.finding)
+    told.decide(Feedback(open_rows=(row,)), first="ok", second="ok")
+
+    end = rows(told)[-1]
+    assert (end.transition, end.finding, end.resolved_reason) == (
+        "resolve",
+        ref.finding.id,
+        "MuteRemoved",
+    )
+    assert end.message == "the mute has ended"
+
+
+def test_a_row_that_the_status_knows_is_left_to_it() -> None:
+    """The mute ends as what it was, not as a row without an owner."""
+    told = life(mute())
+    told.decide(first="ok", second="ok")
+    (ref,) = told.status.mutes
+    told.tick(3600)
+    row = Known(check="mute/uid-of-quiet", finding=ref.finding)
+    told.decide(Feedback(open_rows=(row,)), first="ok", second="ok")
+
+    assert [e.resolved_reason for e in rows(told)] == [None, "Expired"]
+
+
+def test_more_mutes_than_a_status_has_room_for() -> None:
+    """Those that end last are honoured; the others wait their turn."""
+    many = [mute(f"m{n:02}", ends=timedelta(minutes=n + 1)) for n in range(MOST + 4)]
+    told = life(*many)
+    told.decide(first="violated", second="ok")
+    assert {ref.name for ref in told.status.mutes} == {m.name for m in many[4:]}
+    assert until(told) == {"first": timedelta(minutes=MOST + 4)}
+
+    told.tick(60 * (MOST + 3))
+    told.decide()
+    assert [ref.name for ref in told.status.mutes] == [many[-1].name]
+    told.tick()
+    told.decide()
+    assert told.status.mutes == ()
+    assert told.transitions() == ["open"]
+
+
+def test_ids_of_mutes_follow_from_when_they_were_created() -> None:
+    """Whoever decides first, the row is the same."""
+    told = life(mute(created=NOON - HOUR, ends=2 * HOUR))
+    told.decide(first="ok", second="ok")
+    expected = finding_id(told.uid, "governance_mute", "mute/uid-of-quiet", NOON - HOUR)
+
+    assert told.status.mutes[0].finding.id == expected
