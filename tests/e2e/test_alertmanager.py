@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import pytest
@@ -80,7 +81,7 @@ def test_one_alert_stays_firing_and_is_resolved_once(
         for name in AT_FIRST:
             dials[name].turn(BAD)
         for name in AT_FIRST:
-            eventually(lambda it=name: alerts(steady, namespace, it), SECONDS)
+            eventually(partial(alerts, steady, namespace, name), SECONDS)
         eventually(lambda: heard(stack, "loud") == [["firing"]] * 2, SECONDS)
         eventually(lambda: heard(stack, "doomed") == [["firing"]] * 2, SECONDS)
         [first] = alerts(steady, namespace, "loud")

@@ -65,8 +65,11 @@ REFUSALS: dict[str, tuple[Behaviour, str]] = {
     "429": (answering(429, "", Retry_After="9"), "JSON: HTTP 429"),
     "500": (answering(500, f"boom {TOKEN}"), "JSON: HTTP 500"),
     "redirect": (answering(302, "", Location="http://127.0.0.1:9/"), "JSON: HTTP 302"),
-    "garbage": (sending(b"SSH-2.0-OpenSSH\r\n\r\n"), "JSON: the service can't be reached"),
-    "hung up": (breaking_off(b""), "JSON: the service can't be reached"),
+    "garbage": (
+        sending(b"SSH-2.0-OpenSSH\r\n\r\n"),
+        "JSON: the service can't be reached, or does not answer",
+    ),
+    "hung up": (breaking_off(b""), "JSON: the service can't be reached, or does not answer"),
 }
 
 
@@ -193,4 +196,4 @@ async def test_a_service_that_does_not_resolve() -> None:
     with pytest.raises(DeliveryError) as caught:
         await chat(f"mmost://receiver.invalid/{TOKEN}").tell([a_notice()])
 
-    assert str(caught.value) == "Mattermost: the service can't be reached"
+    assert str(caught.value) == "Mattermost: the service can't be reached, or does not answer"

@@ -1,5 +1,6 @@
 """What channels were told, and what is said of them, as e2e tests ask."""
 
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,9 +16,10 @@ Words = tuple[str, str, str]
 UNSAID: Words = ("", "", "")
 
 
-def ready(cluster: Cluster, channel: str) -> Words:
-    """A channel's `Ready`."""
-    return _condition(cluster.get("governancechannels", channel), "Ready")
+def readiness(cluster: Cluster) -> dict[str, Words]:
+    """Every channel's `Ready`, by name."""
+    listing = cluster.stack.kubectl("get", "governancechannels", "-o", "json").stdout
+    return {it["metadata"]["name"]: _condition(it, "Ready") for it in json.loads(listing)["items"]}
 
 
 def notifying(cluster: Cluster, policy: str, namespace: str) -> Words:

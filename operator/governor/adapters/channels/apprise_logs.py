@@ -33,7 +33,7 @@ class _Ear(logging.Filter):
         if status := _STATUS.search(text):
             self._heard.why = f"HTTP {status[1]}{_REFUSED if status[1][0] == '2' else ''}"
         elif _UNREACHED.search(text):
-            self._heard.why = "the service can't be reached"
+            self._heard.why = "the service can't be reached, or does not answer"
         return False
 
     def last(self) -> str | None:
