@@ -1,0 +1,140 @@
+"""Lanes of one policy: bugs end none, places complain for themselves, late lanes stand still."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from tests.support.builders import NOON, slo
+from tests.support.world import World
+
+from governor.api.status import FindingRef
+from governor.app import channel_lanes
+from governor.app.delivering import Complaints
+from governor.domain.identity import finding_id
+from governor.domain.surroundings import ChannelKind, Mute
+from governor.domain.takeovers import Known
+from governor.errors import DeliveryError
+
+SLO_GONE = "slo_gone_violation"
+NOTIFY = {"channels": [{"name": "events"}]}
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """An operator without a policy, with a receiver of events."""
+    async with World() as made:
+        made.around.channel("events", ChannelKind.EVENTS)
+        yield made
+
+
+async def test_a_bug_in_one_lane_ends_neither_it_nor_another(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What can't be rendered is tried again, while rows and Events are told."""
+    render, bugs = channel_lanes.notice, [ZeroDivisionError(), ZeroDivisionError()]
+
+    def broken(*args: Any, **kwargs: Any) -> Any:
+        if bugs:
+            raise bugs.pop()
+        return render(*args, **kwargs)
+
+    monkeypatch.setattr(channel_lanes, "notice", broken)
+    world.say(autonomy_rate="violated")
+    key = world.apply(slo(), notify=NOTIFY)
+    await world.until(lambda: world.reasons() == ["FindingOpened"] and len(world.rows()) == 1)
+    await world.settled(key, "Violated")
+
+    assert world.around.heard("events") == [("open", "autonomy-rate")]
+    assert world.telemetry.deliveries.count(("channel/events", "retried")) == 2
+
+
+async def test_a_channel_that_is_first_owed_something_in_the_last_turn_is_the_next_process_s(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A mute ends while the sink is told at a stop: no lane is opened any more, no turn fails."""
+    world.around.standing["aiops", "flywheel"] = (_mute(),)
+    world.sink.down = "stopped"
+    world.say(autonomy_rate="violated")
+    key = world.apply(slo(), notify=NOTIFY)
+    await world.settled(key, "Violated", told=False)
+    await world.until(lambda: ("sink", "retried") in world.telemetry.deliveries)
+    record = world.sink.record
+
+    async def recording(*args: Any) -> Any:
+        world.around.standing.clear()
+        return await record(*args)
+
+    monkeypatch.setattr(world.sink, "record", recording)
+    world.sink.down = None
+    await world.scheduler.stop(grace_seconds=5)
+    assert [e.targets for e in (await world.status(key)).pending if e.check == "autonomy-rate"] == [
+        ("channel/events",)
+    ]
+    assert not [record for record in caplog.records if "turn" in record.message]
+
+    await world.restart(key)
+    await world.settled(key, "Violated")
+    assert world.around.heard("events") == [("open", "autonomy-rate")]
+
+
+async def test_rows_that_come_in_during_a_turn_are_for_the_next_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A comparison with the sink is not lost because a decision is just being taken."""
+    key = world.apply()
+    await world.settled(key, "Ok")
+    replace, writing, may_write = world.store.replace_status, asyncio.Event(), asyncio.Event()
+
+    async def slow(*args: Any) -> Any:
+        writing.set()
+        await may_write.wait()
+        return await replace(*args)
+
+    monkeypatch.setattr(world.store, "replace_status", slow)
+    world.say(autonomy_rate="warning")
+    world.slot(key)
+    await writing.wait()
+    [runner] = world.scheduler
+    runner.heal((_row_of_a_check_that_is_gone(key.uid),))
+    may_write.set()
+    await world.until(lambda: bool(world.rows()))
+
+    assert world.rows() == [("gone", SLO_GONE, True)]
+
+
+def test_a_place_that_delivers_says_nothing_of_another(caplog: pytest.LogCaptureFixture) -> None:
+    """A namespace that is refused, beside one that is served, does not fill the log."""
+    caplog.set_level("INFO")
+    complaints = Complaints()
+    for _ in range(3):
+        complaints.failed("channel/x from a", DeliveryError("not from here"))
+        complaints.delivered("channel/x from b")
+    complaints.delivered("channel/x from a")
+
+    assert _said(caplog) == [
+        ("can't deliver now", "channel/x from a"),
+        ("delivers again", "channel/x from a"),
+    ]
+
+
+def _said(caplog: pytest.LogCaptureFixture) -> Sequence[tuple[str, str]]:
+    return [(record.message, record.__dict__["target"]) for record in caplog.records]
+
+
+def _row_of_a_check_that_is_gone(policy_uid: str) -> Known:
+    found = finding_id(policy_uid, SLO_GONE, "gone", NOON)
+    return Known(check="gone", finding=FindingRef(id=found, event_type=SLO_GONE, opened_at=NOON))
+
+
+def _mute() -> Mute:
+    return Mute(
+        uid="mute-1",
+        name="quiet",
+        checks=(),
+        reason="a migration",
+        owner="sre",
+        created_at=NOON,
+        expires_at=NOON + timedelta(hours=1),
+    )
