@@ -29,7 +29,7 @@ class Ear:
 
     def heard(self) -> list[tuple[Told, datetime]]:
         """What came and when, oldest first; under one id the first only, as receivers do."""
-        first = {}
+        first: dict[str, tuple[Told, datetime]] = {}
         for each in self.cluster.stack.receiver.received(f"cloudevents/{self.namespace}"):
             word, check = each.body["type"].split(".")[-2], each.body["data"]["check"]
             first.setdefault(each.body["id"], ((word, check), each.at))

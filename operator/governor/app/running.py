@@ -14,7 +14,7 @@ from datetime import datetime
 from uuid import UUID
 
 from governor.api.policy import PolicySpec
-from governor.api.status import PolicyStatus
+from governor.api.status import MuteRef, PolicyStatus
 from governor.app.bases import Base
 from governor.app.courier import Courier, revision_of
 from governor.app.demands import Demands
@@ -57,7 +57,7 @@ class PolicyRunner:
         self._begun = False
         self._stopping = False
         self._decided_at: datetime | None = None
-        self._told: Mapping[UUID, datetime] = {}
+        self._level: tuple[Mapping[UUID, datetime], tuple[MuteRef, ...]] = ({}, ())
         self._backoff = FIRST_BACKOFF
         self._writing = Writing(self._key, self._base, services, look=self._look)
         self._looking_up = LookingUp(seen.key.uid, services)
@@ -192,6 +192,8 @@ class PolicyRunner:
         await self._taking_over.ask_once()
         now = self._services.clock.now()
         self._base.hold(believable(self._base.status, now))
+        if any(c.muted_until and not self._muted(c.name, now) for c in self._base.status.checks):
+            self._demands.of_mute(policy)  # it may have ended while no process ran
         extra = self._demands.out_of_turn(self._base.subject, self._base.status, policy, now)
         todo = [
             each
@@ -260,12 +262,12 @@ class PolicyRunner:
         self._poke()
 
     def _poke(self) -> None:
-        """Tells Alertmanagers' rounds at once what people are told from now on."""
-        policy = self.policy
-        told = told_of(self._base.written)
-        if policy is None or policy.notify is None or told == self._told:
+        """Tells Alertmanagers' rounds at once what people are told from now on, or no more."""
+        policy, status = self.policy, self._base.written
+        level = told_of(status), status.mutes
+        if policy is None or policy.notify is None or level == self._level:
             return
-        self._told = told
+        self._level = level
         around = self._services.around
         for channel in around.levels(self._key, policy.notify.channels):
             around.channels.poke(channel)
