@@ -45,7 +45,8 @@ def audit(violation: Violation, draft: Draft) -> None:
     """Says once, when a finding opens, that playbooks would be deprecated."""
     count = len(_unused(violation.outcome))
     if violation.opens and count:
-        said = f"enforcement is Audit: {count} unused playbooks would be deprecated now"
+        what = "1 unused playbook" if count == 1 else f"{count} unused playbooks"
+        said = f"enforcement is Audit: {what} would be deprecated now"
         entry = violation.entry(Transition.WOULD_REMEDIATE, Target.EVENT)
         draft.add(entry.model_copy(update={"message": said, "impact": "{}", "lists": "{}"}))
 
