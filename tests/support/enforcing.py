@@ -1,6 +1,5 @@
 """A policy that enforces, over playbooks of a test's own, and what its row says came of it."""
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,13 +10,9 @@ from tests.support.manifests import Manifest, policy
 from tests.support.playbooks import RELATION
 from tests.support.sources import postgres_source
 
-from governor.api import RUN_NOW
-
 NAME, SOURCE = "enforcing", "e2e-enforced"
 RETRIES = 60
 """Seconds in which what was withheld is tried again: a lane waits ever longer."""
-
-_runs = itertools.count(1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,25 +38,21 @@ class Enforcing:
         spec = {"interval": "1h", "enforcement": enforcement, "suspend": suspend}
         self.cluster.apply(policy(NAME, self.namespace, drift, **spec))
 
-    def told(self) -> dict[str, Any]:
-        """The status once the present generation was seen and nothing is left to be told."""
+    def told(self) -> None:
+        """Waits until the present generation was judged and nothing is left to be told."""
 
-        def seen() -> bool:
+        def judged() -> None:
             found = self.cluster.policy(NAME, self.namespace)
-            observed = found.get("status", {}).get("observedGeneration")
-            return bool(observed == found["metadata"]["generation"])
+            status = found.get("status", {})
+            assert status.get("observedGeneration") == found["metadata"]["generation"]
+            assert [check["reason"] for check in status["checks"]] != ["NotYetEvaluated"]
+            assert not status.get("pending")
 
-        eventually(seen)
-        return self.cluster.told(NAME, self.namespace, RETRIES)
+        eventually(lambda: judged() is None, RETRIES)
 
     def run(self) -> None:
         """One more run, and all that comes of it."""
-        token = str(next(_runs))
-        annotate = ("annotate", "governancepolicy", NAME, "-n", self.namespace, "--overwrite")
-        self.cluster.stack.kubectl(*annotate, f"{RUN_NOW}={token}")
-        eventually(
-            lambda: self.cluster.status(NAME, self.namespace).get("lastHandledRunNow") == token
-        )
+        self.cluster.run_now(NAME, self.namespace)
         self.told()
 
     @property
