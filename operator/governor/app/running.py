@@ -8,23 +8,22 @@ never succeeded did not happen: what it measured is measured again.
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from uuid import UUID
 
 from governor.api.policy import PolicySpec
-from governor.api.status import MuteRef, PolicyStatus
+from governor.api.status import PolicyStatus
 from governor.app.bases import Base
 from governor.app.courier import Courier, revision_of
 from governor.app.demands import Demands
 from governor.app.looking_up import LookingUp
 from governor.app.measuring import Measuring
+from governor.app.poking import Poking
 from governor.app.services import Services
 from governor.app.subjects import Subject, understand
 from governor.app.taking_over import TakingOver
 from governor.app.writing import Writing
-from governor.domain.acting import told_of
 from governor.domain.entries import Decision
 from governor.domain.episodes import Run
 from governor.domain.plans import Feedback, Snapshot, decide, decide_not_understood
@@ -57,7 +56,7 @@ class PolicyRunner:
         self._begun = False
         self._stopping = False
         self._decided_at: datetime | None = None
-        self._level: tuple[Mapping[UUID, datetime], tuple[MuteRef, ...]] = ({}, ())
+        self._poking = Poking(self._key, services.around)
         self._backoff = FIRST_BACKOFF
         self._writing = Writing(self._key, self._base, services, look=self._look)
         self._looking_up = LookingUp(seen.key.uid, services)
@@ -259,18 +258,7 @@ class PolicyRunner:
         if self.policy is not None:
             self._demands.met(self.policy, runs, feedback.run_now, self._services.clock.now())
         self._courier.owe(self._base.written, decided_at=self._decided_at)
-        self._poke()
-
-    def _poke(self) -> None:
-        """Tells Alertmanagers' rounds at once what people are told from now on, or no more."""
-        policy, status = self.policy, self._base.written
-        level = told_of(status), status.mutes
-        if policy is None or policy.notify is None or level == self._level:
-            return
-        self._level = level
-        around = self._services.around
-        for channel in around.levels(self._key, policy.notify.channels):
-            around.channels.poke(channel)
+        self._poking.look(self.policy, self._base.written)
 
     def _muted(self, check: str, now: datetime) -> bool:
         policy = self.policy
