@@ -227,3 +227,42 @@ async def test_a_receiver_that_takes_only_a_part_is_offered_the_rest_at_once(
     await world.settled(world.apply(*CHECKS, notify=notify("events")), "Violated")
 
     assert world.around.heard("events") == OPENED
+
+
+@pytest.mark.parametrize("how", ["unnamed", "level"])
+async def test_a_channel_that_takes_no_notices_any_more_is_owed_nothing(
+    world: World, how: str
+) -> None:
+    """It is no longer named, or an Alertmanager now: nothing stays in the log for ever."""
+    world.around.dead["chat"] = DeliveryError("connection refused")
+    all_are(world, "violated")
+    key = world.apply(*CHECKS, notify=notify("chat", "events"))
+    await world.until(lambda: world.around.heard("events") == OPENED)
+    await world.until(lambda: still_owed(world, key, "chat") == 3)
+    if how == "unnamed":
+        world.change(key, *CHECKS, notify=notify("events"))
+    else:
+        world.around.channel("chat", ChannelKind.LEVEL)
+        world.scheduler.channel_changed("chat")
+    await world.until(lambda: still_owed(world, key, "chat") == 0)
+    await world.settled(key, "Violated")
+
+    assert world.around.heard("events") == OPENED
+
+
+async def test_a_channel_that_is_away_for_a_while_is_owed_all(world: World) -> None:
+    """Deleted and made anew, or forbidden and allowed again."""
+    world.around.dead["chat"] = DeliveryError("there is no such channel")
+    all_are(world, "violated")
+    key = world.apply(*CHECKS, notify=notify("chat"))
+    await world.until(lambda: still_owed(world, key, "chat") == 3)
+    del world.around.views["chat"]
+    world.scheduler.channel_changed("chat")
+    world.slot(key)
+    await world.until(lambda: world.measurer.calls["a"] == 2)
+    world.around.channel("chat", ChannelKind.CHAT)
+    world.around.dead.clear()
+    world.scheduler.channel_changed("chat")
+    await world.settled(key, "Violated")
+
+    assert world.around.heard("chat") == OPENED

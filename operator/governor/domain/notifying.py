@@ -4,15 +4,16 @@ Telling is a level, not an edge: an open finding that nobody was told of is told
 as it may be, after a mute as well as when a channel is at last allowed.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from governor.api.log import Entry, Transition, channel_target
+from governor.api.log import Entry, Transition, channel_of, channel_target
 from governor.api.status import FindingRef
 from governor.domain.drafting import Draft
 from governor.domain.entries import Decision, of_finding
 from governor.domain.identity import transition_id
+from governor.domain.log import Delivered, clear
 from governor.domain.places import Place
 from governor.domain.policies import Notify
 from governor.domain.staleness import AHEAD
@@ -68,6 +69,22 @@ def tell(
             if entry.finding in told:
                 draft.aim(entry.id, logged)
     return now_told
+
+
+def owed(pending: Sequence[Entry], channels: Mapping[str, ChannelView]) -> tuple[Entry, ...]:
+    """The log without what no channel will be told any more.
+
+    Nothing is owed to a channel that the policy no longer names, or that is told by level
+    now; one that can't be used for a while is owed it all.
+    """
+    over = [
+        Delivered(entry=entry.id, target=target)
+        for entry in pending
+        for target in entry.targets
+        if (name := channel_of(target)) is not None
+        and (name not in channels or channels[name].kind is ChannelKind.LEVEL)
+    ]
+    return clear(pending, over)
 
 
 def _due(decision: Decision, notify: Notify, finding: FindingRef) -> bool:

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from governor.api.log import Entry
 from governor.api.status import CheckStatus, FindingRef, PolicyFinding, PolicyStatus
-from governor.domain import conditions, governance, log, remediating, summaries
+from governor.domain import conditions, governance, log, notifying, remediating, summaries
 from governor.domain.acting import act, surround, told_of
 from governor.domain.dispatching import LookUp
 from governor.domain.drafting import Draft
@@ -67,6 +67,7 @@ def decide(
     decision = Decision(policy_uid=snapshot.uid, generation=snapshot.generation, at=now)
     policy, around = snapshot.policy, snapshot.surroundings
     pending, done = _heard(decision, snapshot.status.pending, feedback)
+    pending = notifying.owed(pending, around.channels)
     base = adopt(snapshot.status, feedback.adopted)
     if policy.suspended:
         return _suspended(base, decision, policy, around, Draft(pending, done))
