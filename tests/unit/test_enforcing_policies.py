@@ -93,7 +93,7 @@ async def told(world: World, key: ObjectKey) -> list[dict[str, Any]]:
 
 
 async def test_nothing_is_touched_before_the_choice_is_written(
-    world: World, platform: Gated
+    world: World, platform: Gated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The log names the ids first; then the platform, then row and Event say what came of it."""
     seen: list[list[list[str]]] = []
@@ -103,10 +103,14 @@ async def test_nothing_is_touched_before_the_choice_is_written(
         seen.append(chosen(world, key))
         return await deprecate(*args)
 
-    world.around.deprecate = looking  # type: ignore[method-assign]
+    monkeypatch.setattr(world.around, "deprecate", looking)
     world.store.fail(*["before"] * 4)
     key = world.apply(drift_check(), **ENFORCED)
-    await world.until(lambda: key in world.telemetry.statuses)
+    await world.until(
+        lambda: (
+            key in world.telemetry.statuses and world.telemetry.statuses[key].verdict == "Violated"
+        )
+    )
     assert platform.asked == []
 
     assert await told(world, key) == [{"changed": list(IDS)}]

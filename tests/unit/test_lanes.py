@@ -9,9 +9,10 @@ import pytest
 from tests.support.builders import NOON, slo
 from tests.support.world import World
 
-from governor.api.status import FindingRef
+from governor.api.status import FindingRef, PolicyStatus
 from governor.app import channel_lanes
 from governor.app.delivering import Complaints
+from governor.app.ports import ObjectKey
 from governor.domain.identity import finding_id
 from governor.domain.surroundings import ChannelKind, Mute
 from governor.domain.takeovers import Known
@@ -54,24 +55,23 @@ async def test_a_channel_that_is_first_owed_something_in_the_last_turn_is_the_ne
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A mute ends while the sink is told at a stop: no lane is opened any more, no turn fails."""
-    world.around.standing["aiops", "flywheel"] = (_mute(),)
-    world.sink.down = "stopped"
-    world.say(autonomy_rate="violated")
-    key = world.apply(slo(), notify=NOTIFY)
-    await world.settled(key, "Violated", told=False)
-    await world.until(lambda: ("sink", "retried") in world.telemetry.deliveries)
-    record = world.sink.record
+    record, may_record = world.sink.record, asyncio.Event()
 
-    async def recording(*args: Any) -> Any:
-        world.around.standing.clear()
+    async def slow(*args: Any) -> Any:
+        await may_record.wait()
         return await record(*args)
 
-    monkeypatch.setattr(world.sink, "record", recording)
-    world.sink.down = None
-    await world.scheduler.stop(grace_seconds=5)
-    assert [e.targets for e in (await world.status(key)).pending if e.check == "autonomy-rate"] == [
-        ("channel/events",)
-    ]
+    monkeypatch.setattr(world.sink, "record", slow)
+    world.around.standing["aiops", "flywheel"] = (_mute(),)
+    world.say(autonomy_rate="violated")
+    key = world.apply(slo(), notify=NOTIFY)
+    await world.until(lambda: sorted(world.reasons()) == ["FindingOpened", "FindingOpened"])
+    stop = asyncio.create_task(world.scheduler.stop(grace_seconds=5))
+    await world.until(lambda: _targets(world, key) == [("sink",), ("sink",)])  # the turn at a stop
+    world.around.standing.clear()
+    may_record.set()
+    await stop
+    assert ("channel/events",) in _targets(world, key)
     assert not [record for record in caplog.records if "turn" in record.message]
 
     await world.restart(key)
@@ -126,6 +126,11 @@ def _said(caplog: pytest.LogCaptureFixture) -> Sequence[tuple[str, str]]:
 def _row_of_a_check_that_is_gone(policy_uid: str) -> Known:
     found = finding_id(policy_uid, SLO_GONE, "gone", NOON)
     return Known(check="gone", finding=FindingRef(id=found, event_type=SLO_GONE, opened_at=NOON))
+
+
+def _targets(world: World, key: ObjectKey) -> list[tuple[str, ...]]:
+    status = PolicyStatus.model_validate(world.store.peek(key).get("status") or {})
+    return [entry.targets for entry in status.pending]
 
 
 def _mute() -> Mute:
