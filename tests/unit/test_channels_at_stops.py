@@ -106,6 +106,7 @@ async def test_what_is_owed_is_told_by_a_suspended_policy(world: World) -> None:
     world.change(key, suspend=True, notify=NOTIFY | {"reminderInterval": "5m"})
     await world.settled(key, "Suspended", told=False)
     world.around.dead.clear()
+    world.scheduler.policy_tick(key.uid, 60)  # retries ride on ticks
     await world.settled(key, "Suspended")
     world.slot(key, 3600)
     await world.settled(key, "Suspended")
@@ -122,6 +123,7 @@ async def test_texts_are_those_of_the_generation_that_was_judged_by(world: World
     world.change(key, guided("call the owner"), notify=NOTIFY)
     await world.until(lambda: world.measurer.calls["autonomy-rate"] == 2)
     world.around.dead.clear()
+    world.scheduler.policy_tick(key.uid, 60)  # retries ride on ticks
     await world.settled(key, "Violated")
 
     [(_, told)] = world.around.told

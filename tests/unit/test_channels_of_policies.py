@@ -151,6 +151,7 @@ async def test_a_dead_channel_delays_nobody_and_gets_all_it_is_owed_in_order(
     world.around.dead.clear()
     for gate in world.around.resting.values():
         gate.set()
+    world.scheduler.policy_tick(key.uid, 60)  # so do retries
     await world.settled(key, "Ok")
 
     assert world.around.heard(dead) == OPENED + RESOLVED
@@ -168,6 +169,7 @@ async def test_a_dead_channel_is_complained_of_once(
         lambda: world.telemetry.deliveries.count((channel_target("events"), "retried")) >= 2
     )
     world.around.dead.clear()
+    world.scheduler.policy_tick(key.uid, 60)
     await world.settled(key, "Violated")
 
     said = [(r.message, r.__dict__["target"]) for r in caplog.records if "deliver" in r.message]

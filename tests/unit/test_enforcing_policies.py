@@ -258,6 +258,7 @@ async def test_a_source_that_is_away_delays_neither_row_nor_event(
         lambda: world.telemetry.deliveries.count((Target.REMEDIATION, "retried")) >= 2
     )
     platform.before.clear()
+    world.scheduler.policy_tick(key.uid, 60)  # retries ride on ticks
 
     assert await told(world, key) == [{"changed": list(IDS)}]
     said = [r.__dict__["target"] for r in caplog.records if r.message == "can't deliver now"]
