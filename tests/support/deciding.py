@@ -88,6 +88,10 @@ class Told(History):
         self._served = frozenset(self._deliver(status.pending))
         return status
 
+    def forget(self) -> None:
+        """The process dies before it has written down what it delivered."""
+        self._served = frozenset()
+
     def messages(self, channel: str = "chat") -> list[tuple[str, str]]:
         """What a channel was told: transition and event type."""
         return [
