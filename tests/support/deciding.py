@@ -88,6 +88,11 @@ class Told(History):
         self._served = frozenset(self._deliver(status.pending))
         return status
 
+    def owed(self) -> set[tuple[UUID, str]]:
+        """What of the log was not delivered yet: entries and targets."""
+        served = {(done.entry, done.target) for done in self._served}
+        return {(e.id, target) for e in self.status.pending for target in e.targets} - served
+
     def forget(self) -> None:
         """The process dies before it has written down what it delivered."""
         self._served = frozenset()

@@ -150,7 +150,7 @@ class Life:
         """A decision, with everything that must hold of it."""
         told = self.told
         told.tick(0.001)  # no two decisions are made at once
-        before = {(e.id, target) for e in told.status.pending for target in e.targets}
+        before = told.owed()
         already = set(self.people)
         told.decide(feedback, **({} if told.policy.suspended else runs))
         fresh = [
