@@ -7,7 +7,11 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 import yaml
 from tests.support.cluster import Cluster
+from tests.support.ear import Ear
 from tests.support.five_minutes import FiveMinutes
+from tests.support.muting import Muting
+from tests.support.sources import deleted
+from tests.support.work import Work, executors_url
 
 from governor_local import manifests
 from governor_local.operator_process import Installation, OperatorProcess, give_logins, install
@@ -108,3 +112,24 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     cluster.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": metadata})
     yield name
     cluster.stack.kubectl("delete", "governancepolicies", "--all", "-n", name)
+
+
+@pytest.fixture
+def ear(cluster: Cluster, namespace: str) -> Iterator[Ear]:
+    """A channel of the test's own."""
+    ear = Ear(cluster, namespace)
+    with deleted(cluster, ear.channel()):
+        cluster.apply(ear.channel())
+        yield ear
+
+
+@pytest.fixture
+def work(stack: Stack, cluster: Cluster, namespace: str, operator: OperatorProcess) -> Work:
+    """The work items of the test's own namespace."""
+    return Work(cluster, namespace, executors_url(stack))
+
+
+@pytest.fixture
+def muting(cluster: Cluster, namespace: str) -> Muting:
+    """Somebody who may mute the policies of the test's own namespace."""
+    return Muting(cluster, namespace)

@@ -1,19 +1,18 @@
-"""A mute silences telling and acting and nothing else; what waited happens at its end."""
+"""A mute silences telling and acting and nothing else, whatever its form, on every path."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from tests.support.cluster import Cluster, eventually
-from tests.support.dial import Dial
 from tests.support.ear import Ear, Told
 from tests.support.manifests import built_in, channel, notify, policy
-from tests.support.muting import Muting
+from tests.support.muting import BAD, GOOD, Dials, Muting
 from tests.support.sources import deleted
 from tests.support.telling import alerts
-from tests.support.work import Work, executors_url
+from tests.support.work import Work
 
 from governor_local.operator_process import OperatorProcess
 from governor_local.stack import Stack
@@ -23,11 +22,6 @@ from governor_local.world.governed import DATABASE, Platform
 pytestmark = [pytest.mark.e2e]
 
 NAME, QUIET = "governed", "quiet"
-GOOD, BAD = 0.9, 0.1
-TICK = timedelta(seconds=5)
-SPARE = timedelta(seconds=5)
-"""What a busy machine may take to deliver what was decided."""
-
 UNUSED_DRIFTED = 12
 _DEPRECATED = """
 select count(*) from playbooks where status = 'deprecated' and playbook_id < 'pb-01800'
@@ -37,60 +31,6 @@ select count(*) from playbooks where status = 'deprecated' and playbook_id < 'pb
 @pytest.fixture(autouse=True)
 def measurable(operator: OperatorProcess, platform: Platform, sources: None) -> None:
     """The operator runs, and what it measures is up."""
-
-
-@pytest.fixture
-def ear(cluster: Cluster, namespace: str) -> Iterator[Ear]:
-    """A channel of the test's own."""
-    ear = Ear(cluster, namespace)
-    with deleted(cluster, ear.channel()):
-        cluster.apply(ear.channel())
-        yield ear
-
-
-@pytest.fixture
-def work(stack: Stack, cluster: Cluster, namespace: str, operator: OperatorProcess) -> Work:
-    """The work items of the test's own namespace."""
-    return Work(cluster, namespace, executors_url(stack))
-
-
-@pytest.fixture
-def muting(cluster: Cluster, namespace: str) -> Muting:
-    """Somebody who may mute."""
-    return Muting(cluster, namespace)
-
-
-class Dials:
-    """Checks of numbers that a test turns; each becomes work."""
-
-    def __init__(self, stack: Stack, work: Work, *names: str) -> None:
-        self._dials = {name: Dial(stack, f"{work.namespace}-{name}") for name in names}
-        self._work = work
-        for dial in self._dials.values():
-            dial.turn(GOOD)
-
-    def turn(self, value: float, *names: str) -> None:
-        """Some of them, or all."""
-        for name in names or self._dials:
-            self._dials[name].turn(value)
-
-    def checks(self, **spec: Any) -> list[dict[str, Any]]:
-        """All of them."""
-        return [
-            dial.check(name, **self._work.declared(name), **spec)
-            for name, dial in self._dials.items()
-        ]
-
-
-def found(cluster: Cluster, namespace: str, *names: str) -> None:
-    """Waits until exactly these checks have a finding, and the sink and Events know."""
-
-    def judged() -> bool:
-        checks = cluster.status(NAME, namespace)["checks"]
-        return {check["name"] for check in checks if "finding" in check} == set(names)
-
-    eventually(judged)
-    cluster.told(NAME, namespace)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,7 +78,7 @@ def test_a_mute_of_each_form_on_each_path(
     muting.create(QUIET, NAME, *form.checks, told=form.told)
     platform.become(Health.BAD)
     names = frozenset({"knowledge", "drift", "grave"})
-    found(cluster, namespace, *names)
+    cluster.found(NAME, namespace, *names)
 
     def happened() -> tuple[Sequence[Told], set[str], int]:
         """What was told, what became work, and how many playbooks were changed."""
@@ -153,7 +93,7 @@ def test_a_mute_of_each_form_on_each_path(
     opened = len(names) + (1 if form.silenced else 0)
     assert cluster.reasons(namespace).count("FindingOpened") == opened
     status = cluster.status(NAME, namespace)
-    muted = {check["name"] for check in status["checks"] if "mutedUntil" in check}
+    muted = frozenset(check["name"] for check in status["checks"] if "mutedUntil" in check)
     assert (muted, status["summary"]["muted"]) == (form.silenced, len(form.silenced))
     assert status["summary"]["violated"] == len(names)
     if form.told == "Forbidden":
@@ -182,43 +122,6 @@ def platform_count(stack: Stack) -> int:
     return int(stack.governed.execute(_DEPRECATED, database=DATABASE))
 
 
-def test_its_end_is_told_within_one_tick(
-    stack: Stack,
-    cluster: Cluster,
-    namespace: str,
-    ear: Ear,
-    work: Work,
-    muting: Muting,
-) -> None:
-    """Alertmanager hears of it as well, and it becomes work at once, hours before the next slot."""
-    dials = Dials(stack, work, "dial")
-    oncall = channel(f"oncall-{namespace}", "alertmanager", {"urls": [stack.alertmanager.url]})
-    with deleted(cluster, oncall):
-        cluster.apply(oncall)
-        names = notify(ear.name, f"oncall-{namespace}")
-        cluster.apply(policy(NAME, namespace, *dials.checks(), interval="7d", notify=names))
-        cluster.verdict(NAME, namespace, "Ok")
-        end = muting.create(QUIET, NAME, ends=timedelta(seconds=8))
-        dials.turn(BAD)
-        # Another spec is another beginning: it is judged at once.
-        hotter = dials.checks(severity="info")
-        telling = names | {"minimumSeverity": "info"}
-        cluster.apply(policy(NAME, namespace, *hotter, interval="7d", notify=telling))
-        found(cluster, namespace, "dial")
-        assert datetime.now(UTC) < end, "the machine is too busy for this test"
-        assert alerts(stack.alertmanager, namespace, NAME) == []
-
-        def happened() -> bool:
-            told = ear.words() == [("opened", "dial")]
-            fires = len(alerts(stack.alertmanager, namespace, NAME)) == 1
-            return told and fires and work.statuses() == {"dial": ["pending"]}
-
-        eventually(happened, (end - datetime.now(UTC) + TICK + SPARE).total_seconds())
-        assert ear.told_at(("opened", "dial")) >= end
-        [item] = work.items()
-        assert datetime.fromisoformat(item["created_at"]) >= end
-
-
 def test_reminders_and_alerts_rest_under_a_mute(
     stack: Stack, cluster: Cluster, namespace: str, ear: Ear, work: Work, muting: Muting
 ) -> None:
@@ -234,7 +137,7 @@ def test_reminders_and_alerts_rest_under_a_mute(
         cluster.apply(oncall)
         names = notify(ear.name, f"oncall-{namespace}", reminderInterval="2h")
         cluster.apply(policy(NAME, namespace, *dials.checks(), interval="1h", notify=names))
-        found(cluster, namespace, "dial")
+        cluster.found(NAME, namespace, "dial")
         eventually(fires)
         muting.create(QUIET, NAME)
         eventually(lambda: not fires())
@@ -259,12 +162,12 @@ def test_a_resolution_is_told_if_its_opening_was(
     cluster.apply(policy(NAME, namespace, *dials.checks(), notify=telling))
     cluster.verdict(NAME, namespace, "Ok")
     dials.turn(BAD, "known")
-    found(cluster, namespace, "known")
+    cluster.found(NAME, namespace, "known")
     muting.create(QUIET, NAME)
     dials.turn(BAD, "unheard")
-    found(cluster, namespace, "known", "unheard")
+    cluster.found(NAME, namespace, "known", "unheard")
     dials.turn(GOOD)
-    found(cluster, namespace)
+    cluster.found(NAME, namespace)
 
     told = [("opened", "known"), ("resolved", "known")]
     eventually(lambda: ear.words() == told)
@@ -275,60 +178,3 @@ def test_a_resolution_is_told_if_its_opening_was(
     cluster.told(NAME, namespace)
     assert ear.words() == told
     assert work.statuses() == {"known": ["cancelled"]}
-
-
-def test_of_overlapping_mutes_the_latest_end_wins(
-    stack: Stack, cluster: Cluster, namespace: str, ear: Ear, work: Work, muting: Muting
-) -> None:
-    """The end of the shorter one tells nothing."""
-    dials = Dials(stack, work, "dial")
-    cluster.apply(policy(NAME, namespace, *dials.checks(), notify=notify(ear.name)))
-    cluster.verdict(NAME, namespace, "Ok")
-    long = muting.create("long", NAME, "dial", ends=timedelta(seconds=12))
-    muting.create("short", NAME, ends=timedelta(seconds=4))
-    dials.turn(BAD)
-    found(cluster, namespace, "dial")
-
-    def until() -> datetime:
-        return datetime.fromisoformat(cluster.check(NAME, namespace, "dial")["mutedUntil"])
-
-    eventually(lambda: {row["resolved"] for row in muting.rows()} == {False, True})
-    assert until() == long
-    assert work.statuses() == {}
-    eventually(lambda: ear.words() == [("opened", "dial")])
-    assert long <= ear.told_at(("opened", "dial")) <= long + TICK + SPARE
-    eventually(lambda: work.statuses() == {"dial": ["pending"]})
-
-
-def test_mutes_that_begin_and_end_while_the_operator_is_down(
-    stack: Stack,
-    cluster: Cluster,
-    namespace: str,
-    operator: OperatorProcess,
-    ear: Ear,
-    work: Work,
-    muting: Muting,
-) -> None:
-    """At its start, what ended is told and becomes work; what began is honoured before that."""
-    dials = Dials(stack, work, "begins", "ends")
-    begins, ends = dials.checks()
-    checks = (begins, ends | {"interval": "1h"})
-    dials.turn(BAD, "ends")
-    over = muting.apply("ending", NAME, "ends", ends=timedelta(seconds=8))
-    eventually(lambda: muting.get("ending"))
-    cluster.apply(policy(NAME, namespace, *checks, notify=notify(ear.name)))
-    found(cluster, namespace, "ends")
-    operator.stop()
-    assert ear.words() == []
-
-    muting.apply("beginning", NAME, "begins")
-    dials.turn(BAD, "begins")
-    eventually(lambda: datetime.now(UTC) > over)
-    operator.start()
-    eventually(lambda: ear.words() == [("opened", "ends")])
-    eventually(lambda: work.statuses() == {"ends": ["pending"]})
-    found(cluster, namespace, "begins", "ends")
-    assert ear.words() == [("opened", "ends")]
-    assert work.statuses() == {"ends": ["pending"]}
-    muting.delete("beginning")
-    eventually(lambda: ear.words() == [("opened", "begins"), ("opened", "ends")])

@@ -100,6 +100,16 @@ class Cluster:
 
         return eventually(empty, seconds)
 
+    def found(self, name: str, namespace: str, *checks: str) -> dict[str, Any]:
+        """Waits until exactly these checks have an open finding, and all is told; the status."""
+
+        def judged() -> bool:
+            known = self.status(name, namespace).get("checks", [])
+            return {check["name"] for check in known if "finding" in check} == set(checks)
+
+        eventually(judged)
+        return self.told(name, namespace)
+
     def run_now(self, name: str, namespace: str) -> dict[str, Any]:
         """Has every check measured and judged once more; the status that says so."""
         request = uuid4().hex

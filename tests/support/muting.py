@@ -1,14 +1,20 @@
-"""Mutes on a real cluster: made, looked at, taken away."""
+"""Mutes on a real cluster, and checks whose findings they silence."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.support.cluster import Cluster, eventually
+from tests.support.dial import Dial
 from tests.support.manifests import mute
+from tests.support.work import Work
+
+from governor_local.stack import Stack
 
 MUTES = "governancemutes"
 HOUR = timedelta(hours=1)
+GOOD, BAD = 0.9, 0.1
+"""Values of a dial."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,3 +59,25 @@ class Muting:
         """The rows of mutes, oldest first."""
         rows = self.cluster.rows(self.namespace)
         return [row for row in rows if row["event_type"] == "governance_mute"]
+
+
+class Dials:
+    """Checks of numbers that a test turns; each becomes work."""
+
+    def __init__(self, stack: Stack, work: Work, *names: str) -> None:
+        self._dials = {name: Dial(stack, f"{work.namespace}-{name}") for name in names}
+        self._work = work
+        for dial in self._dials.values():
+            dial.turn(GOOD)
+
+    def turn(self, value: float, *names: str) -> None:
+        """Some of them, or all."""
+        for name in names or self._dials:
+            self._dials[name].turn(value)
+
+    def checks(self, **spec: Any) -> list[dict[str, Any]]:
+        """All of them."""
+        return [
+            dial.check(name, **self._work.declared(name), **spec)
+            for name, dial in self._dials.items()
+        ]

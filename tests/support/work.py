@@ -10,6 +10,7 @@ from uuid import UUID
 import asyncpg
 from tests.support.cluster import EVENTS, Cluster
 from tests.support.executors import Executor, Row
+from tests.support.manifests import Manifest, built_in
 
 from governor_local.databases import make_login
 from governor_local.operator_process import SINK_DATABASE
@@ -113,3 +114,8 @@ class Work:
 
     def _sql(self, text: str) -> str:
         return self.cluster.stack.sink.execute(text, database=SINK_DATABASE)
+
+
+def knowledge(name: str, declared: dict[str, Any]) -> Manifest:
+    """A check of the platform's knowledge whose findings become work."""
+    return built_in(name, "knowledgeDegradation") | declared
