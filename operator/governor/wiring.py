@@ -6,7 +6,7 @@ import logging
 import platform
 import signal
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -21,12 +21,10 @@ from governor.adapters.instruments import Instruments
 from governor.adapters.kubernetes import credentials
 from governor.adapters.kubernetes.cluster import (
     KubernetesSecretReader,
-    cluster_id,
-    wait_for_crds,
 )
 from governor.adapters.kubernetes.connection import Connection, open_session
 from governor.adapters.kubernetes.events import KubernetesEventRecorder
-from governor.adapters.kubernetes.listing import list_all
+from governor.adapters.kubernetes.preparing import identify, prepare
 from governor.adapters.kubernetes.status_store import (
     channel_store,
     mute_store,
@@ -35,21 +33,20 @@ from governor.adapters.kubernetes.status_store import (
 )
 from governor.adapters.sink.engine import make_engine
 from governor.adapters.sink.postgres import PostgresSink
-from governor.api import API_VERSION
 from governor.app.alerting import Alerting
 from governor.app.around import Around
 from governor.app.channels import ChannelDirectory
 from governor.app.healing import keep_healed, keep_released
 from governor.app.mutes import MuteDirectory
 from governor.app.ports import InstrumentMaker, Sink
-from governor.app.relaying import Listing, Relay
+from governor.app.relaying import Relay
 from governor.app.resources import Namespaces
 from governor.app.scheduling import Scheduler
 from governor.app.services import Services
 from governor.app.sources import SourceDirectory
 from governor.domain.schedules import TICKS, tick_length
-from governor.errors import SettingsError, StoreError
-from governor.handlers.informing import CHANNELS, KINDS, MUTES, NAMESPACES, SOURCES
+from governor.errors import SettingsError
+from governor.handlers.informing import CHANNELS, KINDS, MUTES, SOURCES
 from governor.handlers.running import run_kopf
 from governor.settings import DatabaseSettings, Settings
 from governor.telemetry.health import Liveness
@@ -61,9 +58,6 @@ GRACE_SECONDS = 8.0
 
 CLOSING_SECONDS = 2.0
 """So long may connections take to close after that."""
-
-RETRY_SECONDS = 2.0
-"""Between two questions to an API server that does not answer yet."""
 
 _log = logging.getLogger(__name__)
 
@@ -111,7 +105,7 @@ async def run(settings: Settings) -> None:
         identity = credentials.load(settings.kubeconfig)
         connection = await stack.enter_async_context(Connection(identity))
         await _serve(stack, settings, telemetry, liveness)
-        found = await _unless(stop, _identify(connection))
+        found = await _unless(stop, identify(connection))
         if found is None:
             return
         _log.info("operator starts", extra={"version": __version__, "cluster_uid": found})
@@ -133,7 +127,16 @@ async def run(settings: Settings) -> None:
             ),
             pulse=liveness,
             open_session=session,
-            crds_served=lambda: _prepare(connection, operator),
+            crds_served=lambda: prepare(
+                connection,
+                directories={
+                    SOURCES: operator.sources,
+                    CHANNELS: operator.channels,
+                    MUTES: operator.mutes,
+                },
+                namespaces=operator.namespaces,
+                policies=operator.scheduler,
+            ),
             ticks=TICKS,
             tick_length=tick_length,
             stop=stop,
@@ -252,55 +255,6 @@ def _joined(
         namespaces=namespaces,
         sink=sink,
     )
-
-
-async def _prepare(connection: Connection, operator: _Operator) -> None:
-    """Returns once our CRDs are served, and all that policies depend on is known.
-
-    Policies are seen after that: none must find a source missing, or tell what is
-    muted, only because it was not listed yet.
-    """
-    directories: dict[str, Listing] = {
-        SOURCES: operator.sources,
-        CHANNELS: operator.channels,
-        MUTES: operator.mutes,
-    }
-    while True:
-        await wait_for_crds(connection, _report_crds)
-        try:
-            for kind, directory in directories.items():
-                async for body in list_all(connection, f"/apis/{API_VERSION}/{kind}"):
-                    directory.seen(body)
-            async for body in list_all(connection, f"/api/v1/{NAMESPACES}"):
-                metadata = body["metadata"]
-                operator.namespaces.seen(metadata["name"], metadata.get("labels") or {})
-        except StoreError as error:
-            _log.warning("what policies depend on can't be listed yet", extra={"error": str(error)})
-            await asyncio.sleep(RETRY_SECONDS)
-        else:
-            for directory in directories.values():
-                directory.listed()
-            return
-
-
-def _report_crds(missing: Sequence[str]) -> None:
-    if missing:
-        _log.warning("waiting for the CRDs: %s", "; ".join(missing))
-    else:
-        _log.info("the CRDs are served")
-
-
-async def _identify(connection: Connection) -> str:
-    """The cluster's uid, once the API server tells it."""
-    told = ""
-    while True:
-        try:
-            return await cluster_id(connection)
-        except StoreError as error:
-            if str(error) != told:
-                _log.warning("waiting for the API server", extra={"error": str(error)})
-            told = str(error)
-        await asyncio.sleep(RETRY_SECONDS)
 
 
 async def _serve(

@@ -6,7 +6,7 @@ reaches a slot.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import timedelta
 
 from governor.app.ports import Json
@@ -36,6 +36,11 @@ class Scheduler:
 
     def __len__(self) -> int:
         return len(self._runners)
+
+    @property
+    def uids(self) -> Collection[str]:
+        """Of every policy that is known."""
+        return self._runners.keys()
 
     def policy_seen(self, body: Json) -> None:
         """A policy was listed, added or changed."""

@@ -1,0 +1,135 @@
+"""Before kopf lives: the cluster is known, the CRDs are served, what is known is what there is.
+
+kopf tells of no deletion that happened while it did not watch. So policies that are gone
+are looked for here, from one whole list.
+"""
+
+import asyncio
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from typing import Protocol
+
+from governor.adapters.kubernetes.cluster import cluster_id, wait_for_crds
+from governor.adapters.kubernetes.connection import Connection, RefusedError
+from governor.adapters.kubernetes.listing import list_all
+from governor.api import API_VERSION
+from governor.app.ports import Json
+from governor.errors import StoreError
+
+RETRY_SECONDS = 2.0
+"""Between two questions to an API server that does not answer yet."""
+
+_POLICIES = f"/apis/{API_VERSION}/governancepolicies"
+_NOT_FOUND = 404
+
+_log = logging.getLogger(__name__)
+
+
+class Listing(Protocol):
+    """A directory of one kind of resource."""
+
+    def seen(self, body: Json) -> None: ...
+    def listed(self) -> None: ...
+
+
+class Labels(Protocol):
+    """Knows every namespace's labels."""
+
+    def seen(self, name: str, labels: Mapping[str, str]) -> None: ...
+
+
+class Policies(Protocol):
+    """Knows policies, and may know some that are gone."""
+
+    @property
+    def uids(self) -> Collection[str]: ...
+    def policy_gone(self, uid: str) -> None: ...
+
+
+async def identify(connection: Connection) -> str:
+    """The cluster's uid, once the API server tells it."""
+    told = ""
+    while True:
+        try:
+            return await cluster_id(connection)
+        except StoreError as error:
+            if str(error) != told:
+                _log.warning("waiting for the API server", extra={"error": str(error)})
+            told = str(error)
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+async def prepare(
+    connection: Connection,
+    *,
+    directories: Mapping[str, Listing],
+    namespaces: Labels,
+    policies: Policies,
+) -> None:
+    """Returns once our CRDs are served, and all that policies depend on is known.
+
+    Policies are seen after that: none must find a source missing, or tell what is
+    muted, only because it was not listed yet.
+
+    Args:
+        connection: whom to ask.
+        directories: what policies depend on, by the plural of its kind.
+        namespaces: likewise.
+        policies: those that are gone are forgotten, while the CRDs are missing, too.
+    """
+    while True:
+        forgetting = asyncio.create_task(_forget_again_and_again(connection, policies))
+        try:
+            await wait_for_crds(connection, _report)
+        finally:
+            forgetting.cancel()
+        try:
+            for kind, directory in directories.items():
+                async for body in list_all(connection, f"/apis/{API_VERSION}/{kind}"):
+                    directory.seen(body)
+            async for body in list_all(connection, "/api/v1/namespaces"):
+                metadata = body["metadata"]
+                namespaces.seen(metadata["name"], metadata.get("labels") or {})
+            await _forget(connection, policies)
+        except StoreError as error:
+            _log.warning("what policies depend on can't be listed yet", extra={"error": str(error)})
+            await asyncio.sleep(RETRY_SECONDS)
+        else:
+            for directory in directories.values():
+                directory.listed()
+            return
+
+
+async def _forget_again_and_again(connection: Connection, policies: Policies) -> None:
+    while policies.uids:
+        try:
+            await _forget(connection, policies)
+        except StoreError as error:
+            _log.debug("policies can't be listed", extra={"error": str(error)})
+        await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _forget(connection: Connection, policies: Policies) -> None:
+    """Forgets the policies that a whole list does not have; without their CRD there are none.
+
+    Raises:
+        StoreError: it can't be listed now; nothing was forgotten.
+    """
+    known = set(policies.uids)
+    if not known:
+        return
+    try:
+        there = {body["metadata"]["uid"] async for body in list_all(connection, _POLICIES)}
+    except RefusedError as error:
+        if error.status != _NOT_FOUND:
+            raise
+        there = set()
+    for uid in known - there:
+        policies.policy_gone(uid)
+
+
+def _report(missing: Sequence[str]) -> None:
+    if missing:
+        _log.warning("waiting for the CRDs: %s", "; ".join(missing))
+    else:
+        _log.info("the CRDs are served")
