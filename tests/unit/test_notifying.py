@@ -7,7 +7,9 @@ from tests.support.builders import NOON, drift, drifted, policy, slo
 from tests.support.deciding import ALERTS, BROKEN, CHAT, EVENTS, MISSING, Told, notify
 
 from governor.api.log import channel_target
-from governor.domain.identity import transition_id
+from governor.api.status import FindingRef
+from governor.domain.identity import finding_id, transition_id
+from governor.domain.plans import Feedback
 from governor.domain.surroundings import ChannelView
 from governor.values.outcomes import Measurement
 
@@ -265,3 +267,24 @@ def test_a_suspended_policy_reminds_nobody_and_delivers_what_was_decided() -> No
     told.slots("violated", "ok")
 
     assert told.transitions() == ["open", "reminder", "resolve"]
+
+
+def test_an_adopted_finding_is_told_by_the_sinks_id() -> None:
+    """Once, though it was decided under ours; its end, too."""
+    told = life()
+    told.down |= {"sink", "event", channel_target("chat")}
+    told.slots("violated")
+    ours = told.check().finding
+    earlier = NOON - timedelta(days=1)
+    theirs = FindingRef(
+        id=finding_id(told.uid, ours.event_type, "autonomy-rate", earlier),
+        event_type=ours.event_type,
+        opened_at=earlier,
+    )
+    told.down.clear()
+    told.decide(Feedback(adopted={ours.id: theirs}))
+    told.slots("violated", "ok")
+
+    assert told.transitions() == ["open", "resolve"]
+    assert {entry.finding for entry in told.to("channel/chat")} == {theirs.id}
+    assert told.check().last_finding.last_told_at == ours.last_told_at

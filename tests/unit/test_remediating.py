@@ -198,8 +198,14 @@ def test_what_does_not_fit_waits_for_the_next_run() -> None:
             "Cancelled",
             "cancelled, as enforcement is Audit; playbooks: 1 left as they were",
         ),
+        (
+            {"cancelled": "the log had no room for the playbooks' ids"},
+            ("sink",),
+            "Cancelled",
+            "cancelled, as the log had no room for the playbooks' ids; playbooks: none",
+        ),
     ],
-    ids=["changed", "not changed", "unconfirmed", "cancelled"],
+    ids=["changed", "not changed", "unconfirmed", "cancelled", "without ids"],
 )
 def test_what_came_of_it_is_told(
     outcome: dict[str, Any], targets: Sequence[str], reason: str, message: str

@@ -167,7 +167,6 @@ def _violations(
                     check=check,
                     finding=found.finding,
                     evidence=evidence_of(check, run.outcome),
-                    outcome=run.outcome,
                 ),
                 found,
             )

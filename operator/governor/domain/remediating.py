@@ -16,7 +16,6 @@ from governor.domain.policies import Check
 from governor.domain.remediations import RemediationOutcome
 from governor.domain.violations import Violation
 from governor.probes.trust_drift import TrustDrift
-from governor.values.outcomes import Measurement, Outcome
 
 IDS = "ids"
 ID_BYTES = 3072
@@ -35,7 +34,7 @@ def choose(violation: Violation, draft: Draft) -> None:
     run has not seen its effect, and while nobody can be told, nothing more is changed.
     """
     earlier = [entry for entry in draft.entries if entry.transition in BINDING]
-    ids = _fitting(_unused(violation.outcome), ID_BYTES - sum(len(e.lists) for e in earlier))
+    ids = _fitting(_unused(violation), ID_BYTES - sum(len(e.lists) for e in earlier))
     if ids and all(entry.check != violation.check.name for entry in earlier):
         entry = violation.entry(Transition.REMEDIATE, Target.REMEDIATION)
         draft.add(entry.model_copy(update={"impact": "{}", "lists": _json({IDS: ids})}))
@@ -43,7 +42,7 @@ def choose(violation: Violation, draft: Draft) -> None:
 
 def audit(violation: Violation, draft: Draft) -> None:
     """Says once, when a finding opens, that playbooks would be deprecated."""
-    count = len(_unused(violation.outcome))
+    count = len(_unused(violation))
     if violation.opens and count:
         what = "1 unused playbook" if count == 1 else f"{count} unused playbooks"
         said = f"enforcement is Audit: {what} would be deprecated now"
@@ -95,14 +94,13 @@ def _message(outcome: RemediationOutcome) -> str:
         (len(outcome.unconfirmed), "perhaps deprecated before a crash"),
         (len(outcome.not_changed), "left as they were"),
     )
-    told = "playbooks: " + ", ".join(f"{count} {what}" for count, what in counts if count)
-    return f"cancelled, as {outcome.cancelled}; {told}" if outcome.cancelled else told
+    told = ", ".join(f"{count} {what}" for count, what in counts if count) or "none"
+    cancelled = f"cancelled, as {outcome.cancelled}; " if outcome.cancelled else ""
+    return f"{cancelled}playbooks: {told}"
 
 
-def _unused(outcome: Outcome) -> Sequence[str]:
-    if not isinstance(outcome, Measurement):
-        return ()
-    return (outcome.lists or {}).get("would_deprecate_ids", ())
+def _unused(violation: Violation) -> Sequence[str]:
+    return (violation.evidence.lists or {}).get("would_deprecate_ids", ())
 
 
 def _fitting(ids: Sequence[str], room: int) -> list[str]:

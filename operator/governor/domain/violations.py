@@ -6,7 +6,6 @@ from governor.api.log import Entry, Transition
 from governor.api.status import FindingRef
 from governor.domain.entries import Decision, Evidence, of_finding
 from governor.domain.policies import Check
-from governor.values.outcomes import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,7 +17,6 @@ class Violation:
     finding: FindingRef
     """Open, perhaps since this decision."""
     evidence: Evidence
-    outcome: Outcome
 
     @property
     def opens(self) -> bool:
