@@ -159,7 +159,7 @@ REFUSALS: dict[str, tuple[Behaviour, str]] = {
     "hung up": (breaking_off(b""), "Alertmanager can't be reached"),
     "redirect": (
         answering(302, "", Location="https://login.example.com/start"),
-        "HTTP 302 redirects to https://login.example.com, which is not followed",
+        "HTTP 302 redirects, which is not followed",
     ),
 }
 

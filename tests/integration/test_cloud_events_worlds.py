@@ -156,8 +156,8 @@ PASSING: dict[str, tuple[Behaviour, str]] = {
     "500": (answering(500, f"boom {TOKEN}"), "HTTP 500"),
     "502": (answering(502, ""), "HTTP 502"),
     "redirect": (
-        answering(307, "", Location=f"https://elsewhere.example.com/{TOKEN}"),
-        "HTTP 307 redirects to https://elsewhere.example.com, which is not followed",
+        answering(307, "", Location=f"https://{TOKEN}.example.com/{TOKEN}"),
+        "HTTP 307 redirects, which is not followed",
     ),
     "not modified": (sending(b"HTTP/1.1 304 No\r\n\r\n"), "HTTP 304 redirects,"),
     "garbage": (sending(b"\x16\x03\x01 no HTTP \r\n\r\n"), "the answer is no whole HTTP"),

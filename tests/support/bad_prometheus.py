@@ -90,8 +90,8 @@ PROMETHEUS: Mapping[str, World] = {
     "redirect": World(
         behaviour=answering(302, "", Location="https://login.example.com/start?state=secret"),
         reason="Redirected",
-        message="HTTP 302 redirects to https://login.example.com, which is not followed: set the "
-        "source's url to the final address",
+        message="HTTP 302 redirects, which is not followed: set the source's url to the final "
+        "address",
     ),
     "hang": World(behaviour=stalling(), reason="Timeout", message="no whole answer within 1s"),
     "storage-warning": World(

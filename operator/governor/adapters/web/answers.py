@@ -1,7 +1,6 @@
 """What an HTTP server answered, and how its place is named to people."""
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -10,8 +9,6 @@ class Answer:
 
     status: int
     body: bytes
-    location: str | None = None
-    """Where a redirect points."""
     retry_after: str | None = None
     """When to come back, as the server wrote it: seconds, or an HTTP date."""
 
@@ -31,13 +28,9 @@ class Place:
         """What to do about a redirect.
 
         It is not followed: it would take the credentials to where no administrator sent them.
+        Where it leads stays untold: any part of it, the host too, may hold a secret.
         """
-        try:
-            to = urlsplit(answer.location or "")
-            where = f" to {to.scheme}://{to.hostname}" if to.scheme and to.hostname else ""
-        except ValueError:
-            where = ""
         return (
-            f"HTTP {answer.status} redirects{where}, which is not followed: set the "
+            f"HTTP {answer.status} redirects, which is not followed: set the "
             f"{self.owner}'s url to the final address"
         )

@@ -120,7 +120,6 @@ async def _ask(answering: AbstractAsyncContextManager[httpx.Response]) -> Answer
         return Answer(
             status=response.status_code,
             body=bytes(body),
-            location=response.headers.get("location"),
             retry_after=response.headers.get("retry-after"),
         )
 
