@@ -153,6 +153,8 @@ def test_what_is_too_long_even_so_is_rejected() -> None:
         ("Sun, 22 Nov 2036 12:00:30 GMT", LONGEST_REST),
         ("Sun, 99 Nov 2026 12:00:30 GMT", None),
         ("Sun, 22 Nov 99999 12:00:30 GMT", None),
+        ("Sun, 22 Nov 2026 12:00:30 +99999999999999", None),
+        (f"Sun, 22 Nov {'9' * 20} 12:00:30 GMT", None),
     ],
 )
 def test_how_long_a_receiver_is_left_alone(header: str | None, seconds: float | None) -> None:

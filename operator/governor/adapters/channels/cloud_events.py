@@ -128,7 +128,7 @@ def rest_seconds(retry_after: str | None, now: datetime) -> float | None:
         return min(max(float(text), _SHORTEST_REST), LONGEST_REST)
     try:
         then = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # No date, or one with an absurd year or zone.
         return None
     if then.tzinfo is None:  # The parser's way to say -0000, which is UTC here.
         then = then.replace(tzinfo=UTC)
