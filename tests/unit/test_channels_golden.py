@@ -8,6 +8,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from tests.support.notices import (
@@ -64,6 +65,16 @@ MESSAGES: dict[str, Sequence[Notice]] = {
         a_reminder(policy="slow"),
         *(a_self_failure(number) for number in range(3)),
         a_self_failure(9, source="platform"),
+    ],
+    "digest-of-what-ended": [
+        a_resolution(id=UUID(int=number), policy=f"p{number}") for number in range(4)
+    ],
+    "digest-of-warnings-and-an-end": [
+        a_resolution(policy="old"),
+        *(
+            a_notice(id=UUID(int=number), policy=f"p{number}", severity="warning")
+            for number in range(2)
+        ),
     ],
     "hostile": [a_hostile_notice()],
 }

@@ -91,7 +91,7 @@ def message(notices: Sequence[Notice]) -> Message:
         lines=tuple(lines),
         command=command,
         severity=_gravest(notices),
-        resolved=all(it.transition is Transition.RESOLVE for it in notices),
+        resolved=_all_resolved(notices),
     )
 
 
@@ -101,6 +101,7 @@ def _digest(matters: Sequence[Sequence[Notice]], notices: Sequence[Notice]) -> s
     return _rendered(
         "digest",
         severity=_gravest(notices),
+        resolved=_all_resolved(notices),
         total=len(notices),
         counts=[(counts[state], state) for state in _STATES.values() if counts[state]],
         parts=[
@@ -198,6 +199,10 @@ def _gravest(notices: Iterable[Notice]) -> str:
     told = list(notices)
     unresolved = [it for it in told if it.transition is not Transition.RESOLVE]
     return min((it.severity for it in unresolved or told), key=_rank)
+
+
+def _all_resolved(notices: Iterable[Notice]) -> bool:
+    return all(it.transition is Transition.RESOLVE for it in notices)
 
 
 def _rank(severity: str) -> int:
