@@ -32,7 +32,7 @@ def test_a_policy_that_names_no_channel_has_none() -> None:
 
     told = life(chat=CHAT)
     told.slots("ok")
-    assert notifying(told) == ("True", "Configured", "every channel can be told")
+    assert notifying(told) == ("True", "Configured", "every channel is configured")
     told.turn(policy())
     told.surround(channels={})
     told.slots("ok")

@@ -57,7 +57,11 @@ def test_the_first_telling_is_never_suppressed() -> None:
         update={
             "checks": tuple(
                 c.model_copy(
-                    update={"finding": c.finding.model_copy(update={"last_told_at": None})}
+                    update={
+                        "finding": c.finding.model_copy(
+                            update={"last_told_at": None, "told_to": None}
+                        )
+                    }
                 )
                 for c in told.status.checks
                 if c.finding

@@ -14,7 +14,7 @@ from governor.api.conditions import Conditions
 from governor.api.log import Count, Entry, Message, Word
 from governor.values.model import ATOMIC, StatusModel
 from governor.values.reasons import Reason, Verdict
-from governor.values.rules import Keyed
+from governor.values.rules import Distinct, Keyed
 
 
 class FindingRef(StatusModel):
@@ -33,6 +33,9 @@ class FindingRef(StatusModel):
 
     last_told_at: datetime | None = None
     """When it was last decided to tell people of it, through channels. None: not yet."""
+
+    told_to: Annotated[tuple[Word, ...], Field(max_length=32), Distinct()] | None = None
+    """The channels, but Alertmanagers, that its opening was decided to be told to."""
 
 
 class LastFinding(FindingRef):

@@ -1,10 +1,9 @@
 """Asks for a round of alerts out of turn when what people are told of a policy changes."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from uuid import UUID
 
-from governor.api.status import MuteRef, PolicyStatus
+from governor.api.status import FindingRef, MuteRef, PolicyStatus
 from governor.app.around import Around
 from governor.app.ports import ObjectKey
 from governor.domain.acting import told_of
@@ -17,7 +16,7 @@ class Poking:
     def __init__(self, key: ObjectKey, around: Around) -> None:
         self._key = key
         self._around = around
-        self._level: tuple[Mapping[UUID, datetime], tuple[MuteRef, ...]] = ({}, ())
+        self._level: tuple[Mapping[UUID, FindingRef], tuple[MuteRef, ...]] = ({}, ())
 
     def look(self, policy: Policy | None, status: PolicyStatus) -> None:
         """Pokes those that the policy names, if its confirmed status tells of more or less."""

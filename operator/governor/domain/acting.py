@@ -14,6 +14,7 @@ from governor.domain.dispatching import LookUp
 from governor.domain.drafting import Draft
 from governor.domain.entries import Decision
 from governor.domain.episodes import Run, evidence_of
+from governor.domain.notifying import Told
 from governor.domain.places import Place, places
 from governor.domain.policies import REMINDER_INTERVAL, Check, Policy
 from governor.domain.surroundings import Mute, Surroundings
@@ -31,7 +32,7 @@ def act(
     *,
     runs: Sequence[Run],
     found: LookUp | None,
-    told: Mapping[UUID, datetime],
+    told: Mapping[UUID, FindingRef],
 ) -> PolicyStatus:
     """The judged status with all that is told and done about its findings.
 
@@ -43,7 +44,7 @@ def act(
         draft: the log, with this decision's openings and resolutions; gets the rest.
         runs: what was measured.
         found: what the sink has told of work items, if it was asked and answered.
-        told: of every finding that was open before: when people were last told.
+        told: the findings that were open before, and that people were told of.
     """
     honoured = mutes.honoured(surroundings.mutes, policy, decision.at)
     status = surround(decision, policy, status, honoured, found, draft)
@@ -74,7 +75,7 @@ def surround(  # noqa: PLR0917 - what surrounds a status
 ) -> PolicyStatus:
     """The status with the mutes and work items of now; the draft tells of mutes that changed."""
     known = {check.name: check for check in policy.checks}
-    refs, entries = mutes.tell(decision, status.mutes, honoured)
+    refs, entries = mutes.tell(decision, status.mutes, honoured, policy)
     for entry in entries:
         draft.add(entry)
     checks = tuple(
@@ -97,21 +98,22 @@ def loud(policy: Policy, status: PolicyStatus, honoured: Sequence[Mute]) -> Iter
             yield place
 
 
-def told_of(status: PolicyStatus) -> dict[UUID, datetime]:
-    """Of every open finding that people were told of: when, at last."""
+def told_of(status: PolicyStatus) -> dict[UUID, FindingRef]:
+    """The open findings that people were told of."""
     refs = (*_check_refs(status), *(place.finding for place in status.findings))
-    return {ref.id: ref.last_told_at for ref in refs if ref and ref.last_told_at}
+    return {ref.id: ref for ref in refs if ref and ref.last_told_at}
 
 
-def mark(status: PolicyStatus, told: Mapping[UUID, datetime]) -> PolicyStatus:
-    """Notes when people were told of findings."""
+def mark(status: PolicyStatus, told: Mapping[UUID, Told]) -> PolicyStatus:
+    """Notes when, and through which channels, people were told of findings."""
     if not told:
         return status
 
     def marked(ref: FindingRef | None) -> FindingRef | None:
         if ref is None or ref.id not in told:
             return ref
-        return ref.model_copy(update={"last_told_at": told[ref.id]})
+        now = told[ref.id]
+        return ref.model_copy(update={"last_told_at": now.at, "told_to": now.to or None})
 
     return status.model_copy(
         update={

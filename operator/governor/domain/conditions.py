@@ -102,7 +102,7 @@ def notifying(
     """`Notifying`, where a policy names channels: whether they can be and are told."""
     if not channels:
         return remove(before, NOTIFYING)
-    told: Told = ("True", "Configured", "every channel can be told")
+    told: Told = ("True", "Configured", "every channel is configured")
     waiting = [
         (name, entry.decided_at)
         for entry in pending
@@ -114,10 +114,9 @@ def notifying(
         since = min(at for _, at in waiting).strftime("%Y-%m-%dT%H:%M:%SZ")
         message = f"{names}: notifications wait since {since}; see the channel's conditions"
         told = ("False", "DeliveryFailing", message)
-    for fault in (view.fault for view in channels.values()):
-        if fault is not None:
-            told = ("False", *fault)
-            break
+    faults = [view.fault for view in channels.values() if view.fault is not None]
+    if faults:
+        told = ("False", faults[0][0], "; ".join(message for _, message in faults))
     return upsert(before, NOTIFYING, told, generation=generation, now=now)
 
 

@@ -5,6 +5,7 @@ as it may be, after a mute as well as when a channel is at last allowed.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -21,6 +22,16 @@ from governor.domain.surroundings import ChannelKind, ChannelView
 from governor.values.severities import at_least
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """How people are told of a finding, from this decision on."""
+
+    at: datetime
+    """When, at last."""
+    to: tuple[str, ...]
+    """The channels that know of its opening, Alertmanagers left out."""
+
+
 def tell(
     decision: Decision,
     draft: Draft,
@@ -28,9 +39,9 @@ def tell(
     notify: Notify | None,
     channels: Mapping[str, ChannelView],
     loud: Iterable[Place],
-    told: Mapping[UUID, datetime],
+    told: Mapping[UUID, FindingRef],
     resting: frozenset[UUID] = frozenset(),
-) -> dict[UUID, datetime]:
+) -> dict[UUID, Told]:
     """Aims the draft's entries at channels, and adds those that only channels are told.
 
     Args:
@@ -39,35 +50,37 @@ def tell(
         notify: whom the policy wants told.
         channels: what may be used of them.
         loud: the places that no mute silences.
-        told: of every finding that was open before: when people were last told.
+        told: the findings that were open before, and that people were told of.
         resting: findings whose reminders rest.
 
     Returns:
-        The open findings that are now told of, and since when.
+        The open findings of which something is told now.
     """
     usable = {name: kind for name, view in channels.items() if (kind := view.kind) is not None}
     if notify is None or not usable:
         return {}
     # Alertmanager is told by level, as long as a finding is told at all.
-    logged = tuple(
-        channel_target(name) for name, kind in usable.items() if kind is not ChannelKind.LEVEL
-    )
+    logged = tuple(name for name, kind in usable.items() if kind is not ChannelKind.LEVEL)
     now_told = {}
+    at = decision.at.replace(microsecond=0)
     for place in loud:
         finding = place.finding
         if finding is None or not at_least(place.severity, notify.minimum_severity):
             continue
-        if finding.last_told_at is None:
-            _open(decision, place, finding, logged, draft)
+        heard = finding.told_to or ()
+        unheard = tuple(name for name in logged if name not in heard)
+        if finding.last_told_at is None or unheard:
+            _open(decision, place, finding, unheard, draft)
+            now_told[finding.id] = Told(at=finding.last_told_at or at, to=(*heard, *unheard))
         elif logged and finding.id not in resting and _due(decision, notify, finding):
             _remind(decision, place, finding, logged, draft)
-        else:
-            continue
-        now_told[finding.id] = decision.at.replace(microsecond=0)
-    if notify.resolved and logged:
+            now_told[finding.id] = Told(at=at, to=heard)
+    if notify.resolved:
         for entry in list(draft.added(Transition.RESOLVE)):
-            if entry.finding in told:
-                draft.aim(entry.id, logged)
+            known = told.get(entry.finding) if entry.finding else None
+            heard = (known and known.told_to) or ()
+            if ends := tuple(name for name in logged if name in heard):
+                draft.aim(entry.id, _targets(ends))
     return now_told
 
 
@@ -94,24 +107,28 @@ def _due(decision: Decision, notify: Notify, finding: FindingRef) -> bool:
 
 
 def _open(
-    decision: Decision, place: Place, finding: FindingRef, logged: tuple[str, ...], draft: Draft
+    decision: Decision, place: Place, finding: FindingRef, names: tuple[str, ...], draft: Draft
 ) -> None:
     """The opening's own entry, where it is still in the log; else its like, for channels."""
     opening = transition_id(finding.id, Transition.OPEN, finding.opened_at)
     if opening in draft:
-        draft.aim(opening, logged)
-    elif logged:
-        draft.add(_entry(decision, place, finding, Transition.OPEN, logged))
+        draft.aim(opening, _targets(names))
+    elif names:
+        draft.add(_entry(decision, place, finding, Transition.OPEN, _targets(names)))
 
 
 def _remind(
-    decision: Decision, place: Place, finding: FindingRef, logged: tuple[str, ...], draft: Draft
+    decision: Decision, place: Place, finding: FindingRef, names: tuple[str, ...], draft: Draft
 ) -> None:
     """Only where all earlier is told: a channel that was down for days is not flooded."""
     waiting = draft.waiting_for(finding.id)
-    targets = tuple(target for target in logged if target not in waiting)
+    targets = tuple(target for target in _targets(names) if target not in waiting)
     if targets:
         draft.add(_entry(decision, place, finding, Transition.REMINDER, targets))
+
+
+def _targets(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(channel_target(name) for name in names)
 
 
 def _entry(

@@ -74,7 +74,10 @@ def take_over(
     for row in unknown:
         # Its row was there to be told of: people are not told again under the same id.
         finding = row.finding.model_copy(
-            update={"last_told_at": decision.at.replace(microsecond=0)}
+            update={
+                "last_told_at": decision.at.replace(microsecond=0),
+                "told_to": policy.notify.channels if policy.notify else None,
+            }
         )
         if finding.id != finding_id(
             decision.policy_uid, finding.event_type, row.check, finding.opened_at
@@ -114,7 +117,8 @@ def _renamed(finding: FindingRef | None, adopted: Mapping[UUID, FindingRef]) -> 
     theirs = adopted.get(finding.id) if finding else None
     if finding is None or theirs is None:
         return finding
-    return theirs.model_copy(update={"last_told_at": finding.last_told_at})
+    told = {"last_told_at": finding.last_told_at, "told_to": finding.told_to}
+    return theirs.model_copy(update=told)
 
 
 def _removed(decision: Decision, row: Known) -> Entry:
