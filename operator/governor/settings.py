@@ -183,8 +183,10 @@ class Settings(DatabaseSettings):
     cluster_name: Annotated[str, StringConstraints(max_length=253), Field(alias="CLUSTER_NAME")] = (
         ""
     )
-    """A name of this cluster for people, in logs and in governor_build_info. In the
-    database, the uid of the namespace kube-system tells clusters apart."""
+    """The name of this cluster in messages, in alerts (label `cluster`), in the source of
+    CloudEvents, in logs and in governor_build_info; without one, the uid of the namespace
+    kube-system, which tells clusters apart in the database. To receivers another name is
+    another cluster."""
 
     kubeconfig: Annotated[ReadableFile | None, Field(alias="KUBECONFIG")] = None
     """kubeconfig file to use outside a pod; KUBECONFIG itself is never looked at. Without
