@@ -10,11 +10,14 @@ from tests.support.builders import (
     History,
     policy,
     slo,
+    spec,
 )
 from tests.support.deciding import CHAT, Told, mute, notify
 
 from governor.api.log import Entry
+from governor.api.policy import PolicySpec
 from governor.api.status import PolicyStatus
+from governor.domain.details import details
 from governor.domain.identity import finding_id
 from governor.domain.mutes import MOST
 from governor.domain.plans import Feedback
@@ -22,6 +25,7 @@ from governor.domain.surroundings import Mute
 from governor.domain.takeovers import Known
 
 HOUR = timedelta(hours=1)
+POLICYS = "the findings of the policy as a whole"
 TWO = (slo("first"), slo("second", severity="critical"))
 
 
@@ -90,8 +94,55 @@ def test_the_row_of_a_mute_says_what_why_whose_and_until_when() -> None:
         "expires_at": "2026-11-22T13:00:00Z",
     }
     assert json.loads(first.lists) == {"checks": ["first"]}
-    assert second.message.startswith("mute all of sre silences all checks until 2026-11-22T14")
+    assert second.message == (
+        "mute all of sre silences first and the findings of the policy as a whole "
+        "until 2026-11-22T14:00:00Z: a migration; not silenced, as spec.mutes of the policy "
+        "is not Allowed: second, the finding that governance itself fails"
+    )
+    assert json.loads(second.lists) == {"checks": ["first"]}
     assert told.messages() == []
+
+
+@pytest.mark.parametrize(
+    ("silencing", "mutes", "what", "checks"),
+    [
+        (mute(), "Allowed", f"all 2 checks and {POLICYS}", ["first", "second"]),
+        (mute("quiet", "second", "first"), "Allowed", "all 2 checks", ["first", "second"]),
+        (mute("quiet", "gone", "second"), "Allowed", "second", ["second"]),
+    ],
+    ids=["all", "every one named", "one named that is gone"],
+)
+def test_the_row_of_a_mute_says_which_checks_it_really_silences(
+    silencing: Mute, mutes: str, what: str, checks: list[str]
+) -> None:
+    """Those that the policy has, and lets be muted."""
+    told = life(silencing, mutes=mutes)
+    told.decide(first="ok", second="ok")
+
+    (row,) = rows(told)
+    assert row.message == (
+        f"mute quiet of sre silences {what} until 2026-11-22T13:00:00Z: a migration"
+    )
+    assert json.loads(row.lists) == {"checks": checks}
+
+
+def test_details_of_a_mute_say_what_it_is_and_whose() -> None:
+    """At its end, whose it was is with its beginning."""
+    told = life(mute())
+    told.decide(first="ok", second="ok")
+    told.surround(mutes=())
+    told.tick()
+    told.decide()
+    first, last = (details(entry, PolicySpec.model_validate(spec(*TWO))) for entry in rows(told))
+
+    assert (first["status"], last["status"]) == ("info", "info")
+    assert first["remediation"]["next_action"] == "review_mute"
+    assert first["remediation"]["hint"].startswith("A GovernanceMute is in force")
+    assert first["actionable"]["items"] == first["remediation"]["items"] != []
+    assert first["impact"]["checks"] == ["first"]
+    assert first["ownership"]["human_owner"] == "sre"
+    assert first["ownership"]["human_reason"] == "a migration"
+    assert last["ownership"]["human_owner"] == "The owner that the mute names"
 
 
 def test_a_mute_has_one_row_even_after_a_wiped_status() -> None:

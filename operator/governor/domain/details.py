@@ -13,10 +13,16 @@ from governor.api.log import Entry
 from governor.api.policy import CheckSpec, PolicySpec
 from governor.domain import texts
 from governor.domain.governance import CHECK_BLIND, DATA_GAP, SELF_FAILURE
+from governor.domain.mutes import GOVERNANCE_MUTE
 from governor.probes.base import Guidance, Probe
 from governor.probes.trust_drift import TrustDrift
 
-_STATUS = {SELF_FAILURE: "critical", DATA_GAP: "warning", CHECK_BLIND: "warning"}
+_STATUS = {
+    SELF_FAILURE: "critical",
+    DATA_GAP: "warning",
+    CHECK_BLIND: "warning",
+    GOVERNANCE_MUTE: "info",
+}
 
 _OMITTED = "_omitted"
 """What a list had no room for is counted under its name and this."""
@@ -44,6 +50,9 @@ def details(entry: Entry, spec: PolicySpec | None) -> dict[str, Any]:
         "actionable": {},
     }
     parts["actionable"]["items"] = parts["remediation"]["items"]
+    ownership = _ownership(entry, kind, check)
+    if entry.event_type == GOVERNANCE_MUTE:
+        ownership |= _owner_of_mute(numbers)
     if kind is TrustDrift:
         _tell_deprecations(parts, enforced=spec is not None and spec.enforcement == "Enforce")
     _place_lists(entry, parts)
@@ -52,7 +61,7 @@ def details(entry: Entry, spec: PolicySpec | None) -> dict[str, Any]:
         **parts,
         **unjudged,
         "objective": _objective(entry),
-        "ownership": _ownership(entry, kind, check),
+        "ownership": ownership,
         "generation": entry.generation,
         "message": entry.message,
         "texts": "generation" if texts_of_spec else "defaults",
@@ -107,6 +116,12 @@ def _ownership(entry: Entry, kind: type[Probe] | None, check: CheckSpec | None) 
         "human_owner": said.human_owner or default.human_owner,
         "human_reason": said.human_reason or (None if said.human_owner else default.human_reason),
     }
+
+
+def _owner_of_mute(impact: Mapping[str, Any]) -> dict[str, Any]:
+    """Whom the mute itself names, and why; its end says neither again."""
+    told = {"human_owner": impact.get("owner"), "human_reason": impact.get("reason")}
+    return {name: value for name, value in told.items() if value}
 
 
 def _objective(entry: Entry) -> dict[str, Any] | None:

@@ -11,7 +11,7 @@ from governor.api.log import Entry
 from governor.api.status import FindingRef, MuteRef
 from governor.domain.entries import Decision, Evidence, opened, resolved
 from governor.domain.identity import finding_id
-from governor.domain.muting import in_force, silences
+from governor.domain.muting import KEPT, in_force, reach, silences
 from governor.domain.policies import Check, Policy
 from governor.domain.surroundings import Mute
 
@@ -54,9 +54,16 @@ def muted_until(
 
 
 def tell(
-    decision: Decision, known: Sequence[MuteRef], mutes: Sequence[Mute]
+    decision: Decision, known: Sequence[MuteRef], mutes: Sequence[Mute], policy: Policy
 ) -> tuple[tuple[MuteRef, ...], tuple[Entry, ...]]:
-    """The mutes that the status knows after this decision, and what is told of changes."""
+    """The mutes that the status knows after this decision, and what is told of changes.
+
+    Args:
+        decision: the one.
+        known: those that the status knew before it.
+        mutes: those that are honoured.
+        policy: theirs.
+    """
     now_known, told = [], []
     by_uid = {mute.uid: mute for mute in mutes}
     for ref in known:
@@ -68,7 +75,7 @@ def tell(
         told.append(resolved(decision, ref.finding, _PLACE + ref.uid, evidence, reason))
     for mute in by_uid.values():
         finding = _row(decision.policy_uid, mute)
-        told.append(opened(decision, finding, _PLACE + mute.uid, _evidence(mute)))
+        told.append(opened(decision, finding, _PLACE + mute.uid, _evidence(mute, policy)))
         now_known.append(
             MuteRef(uid=mute.uid, name=mute.name, finding=finding, expires_at=mute.expires_at)
         )
@@ -89,18 +96,20 @@ def _row(policy_uid: str, mute: Mute) -> FindingRef:
     )
 
 
-def _evidence(mute: Mute) -> Evidence:
-    what = ", ".join(mute.checks) or "all checks"
+def _evidence(mute: Mute, policy: Policy) -> Evidence:
+    """What is known at its beginning: whom it silences then, and whom not."""
+    found = reach(mute, policy)
+    kept = f"; {KEPT}: {found.kept}" if found.kept else ""
     return Evidence(
         severity="info",
         reason="Muted",
-        message=f"mute {mute.name} of {mute.owner} silences {what} "
-        f"until {mute.expires_at:%Y-%m-%dT%H:%M:%SZ}: {mute.reason}",
+        message=f"mute {mute.name} of {mute.owner} silences {found.what} "
+        f"until {mute.expires_at:%Y-%m-%dT%H:%M:%SZ}: {mute.reason}{kept}",
         impact={
             "mute": mute.name,
             "owner": mute.owner,
             "reason": mute.reason,
             "expires_at": f"{mute.expires_at:%Y-%m-%dT%H:%M:%SZ}",
         },
-        lists={"checks": mute.checks},
+        lists={"checks": found.checks},
     )

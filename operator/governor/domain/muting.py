@@ -1,6 +1,7 @@
 """What a GovernanceMute is worth, and which checks it silences."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +21,20 @@ POLICY_NOT_FOUND = "PolicyNotFound"
 
 LONGEST = timedelta(days=LONGEST_DAYS)
 
+KEPT = "not silenced, as spec.mutes of the policy is not Allowed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """How far a mute reaches."""
+
+    checks: tuple[str, ...]
+    """The names of those that it silences, in the policy's order."""
+    what: str
+    """The same in words, with the findings of the policy as a whole."""
+    kept: str
+    """What it would silence if the policy let it, in words; empty: nothing."""
+
 
 def silences(
     mute: Mute, policy: Policy, check: Check | None, *, severity: str = "critical"
@@ -38,6 +53,19 @@ def silences(
     # A mute that can silence no check says so in its status, and then silences nothing.
     whole = not mute.checks and any(_may_be_muted(policy, c.severity) for c in policy.checks)
     return whole and _may_be_muted(policy, severity)
+
+
+def reach(mute: Mute, policy: Policy) -> Reach:
+    """What a mute silences of its policy, and what the policy keeps from it."""
+    own = [check.name for check in policy.checks]
+    silenced = tuple(check.name for check in policy.checks if silences(mute, policy, check))
+    kept = [c for c in own if c not in silenced and (not mute.checks or c in mute.checks)]
+    what = f"all {len(own)} checks" if list(silenced) == own and len(own) > 1 else _list(silenced)
+    if silenced and not mute.checks:
+        what += " and the findings of the policy as a whole"
+        if not silences(mute, policy, None, severity="critical"):
+            kept.append("the finding that governance itself fails")
+    return Reach(checks=silenced, what=what, kept=_list(kept))
 
 
 def in_force(mute: Mute, now: datetime) -> bool:
@@ -118,19 +146,13 @@ def _over_checks(mute: Mute, name: str, policy: Policy) -> Told:
     if mute.checks and len(unknown) == len(mute.checks):
         told = f"GovernancePolicy {name} has no check {_list(unknown)}: it has {_list(own)}"
         return "False", "CheckNotFound", told
-    silenced = [check.name for check in policy.checks if silences(mute, policy, check)]
-    kept = [c for c in own if c not in silenced and (not mute.checks or c in mute.checks)]
-    if not silenced:
-        told = f"GovernancePolicy {name} forbids to mute {_list(kept)}"
+    found = reach(mute, policy)
+    if not found.checks:
+        told = f"GovernancePolicy {name} forbids to mute {found.kept}"
         return "False", "Forbidden", f"{told}: its spec.mutes would have to be Allowed"
-    what = f"all {len(own)} checks" if silenced == own and len(own) > 1 else _list(silenced)
-    if not mute.checks:
-        what += " and the findings of the policy as a whole"
-        if not silences(mute, policy, None, severity="critical"):
-            kept.append("the finding that governance itself fails")
-    told = f"silences {what} until {_text(mute.expires_at)}"
-    if kept:
-        told += f"; not silenced, as spec.mutes of the policy is not Allowed: {_list(kept)}"
+    told = f"silences {found.what} until {_text(mute.expires_at)}"
+    if found.kept:
+        told += f"; {KEPT}: {found.kept}"
     if unknown:
         told += f"; the policy has no check {_list(unknown)}"
     return "True", "Accepted", told

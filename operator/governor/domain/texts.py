@@ -8,6 +8,7 @@ policies know.
 from dataclasses import dataclass
 
 from governor.domain.governance import CHECK_BLIND, DATA_GAP, SELF_FAILURE
+from governor.domain.mutes import GOVERNANCE_MUTE
 from governor.probes.base import Guidance
 
 
@@ -49,8 +50,20 @@ GUIDANCE = {
             "Repair the source, the query or the data, or remove the check",
         ),
     ),
+    GOVERNANCE_MUTE: Guidance(
+        hint=(
+            "A GovernanceMute is in force: until it ends, nobody is told of the checks that it "
+            "silences, and nothing is done about them. They are measured and judged as ever."
+        ),
+        next_action="review_mute",
+        items=(
+            "See whether its reason still holds; delete it as soon as it does not",
+            "Look at the status of the policy: what is violated there now, nobody is told",
+            "What is still open when it ends is told then",
+        ),
+    ),
 }
-"""Of the findings about governance itself, by event type."""
+"""Of the findings about governance itself, and of mutes, by event type."""
 
 UNKNOWN_GUIDANCE = Guidance(
     hint="This version of governor does not know this kind of finding.",
@@ -90,8 +103,12 @@ OWNERSHIP = {
     SELF_FAILURE: _PLATFORM,
     DATA_GAP: _PLATFORM,
     CHECK_BLIND: _PLATFORM,
+    GOVERNANCE_MUTE: Ownership(
+        human_owner="The owner that the mute names",
+        human_reason="Answers for the exception",
+    ),
 }
-"""By event type."""
+"""By event type; the row of a mute that begins names the mute's own owner and reason."""
 
 SLO_OWNERSHIP = Ownership(
     human_owner="SLO owner / SRE owner",
