@@ -14,6 +14,9 @@ from governor.errors import DeliveryError
 PATIENCE = 2.0
 """Seconds; without an answer the decision is taken on what was last known."""
 
+PLACE = "sink: work items"
+"""What the log calls it when it does not answer."""
+
 FRESH_FOR = timedelta(seconds=20)
 """Between runs an answer is asked anew on every tick but the fastest."""
 
@@ -31,11 +34,17 @@ class LookingUp:
         if not self._worth_it(policy, status, runs):
             return None
         self._asked_at = self._services.clock.now()
+        complaints = self._services.complaints
         try:
             async with asyncio.timeout(PATIENCE):
                 records = await self._services.sink.dispatches(self._uid)
-        except (DeliveryError, TimeoutError):
+        except TimeoutError:
+            complaints.failed(PLACE, DeliveryError(f"no answer within {PATIENCE:g} s"))
             return None
+        except DeliveryError as error:
+            complaints.failed(PLACE, error)
+            return None
+        complaints.delivered(PLACE)
         executors = {c.name: c.dispatch.executor for c in policy.checks if c.dispatch}
         return LookUp(
             dispatches={
