@@ -10,6 +10,8 @@ LOST = "WD001"
 ABSENT = "WD002"
 BAD_ARGUMENT = "22023"
 
+NOBODYS = "gen_random_uuid(), gen_random_uuid()"
+
 
 @pytest.mark.parametrize("decision", ["skip", "cancel"])
 @pytest.mark.parametrize("stage", ["pending", "dispatched", "executing"])
@@ -72,6 +74,30 @@ async def test_nobody_decides_on_what_has_ended(
         ("fail_dispatch(gen_random_uuid(), gen_random_uuid(), '3')", "not number"),
         ("skip_dispatch(gen_random_uuid(), '', 'why')", "person must not be empty"),
         ("cancel_dispatch(gen_random_uuid(), 'Ada', NULL)", "reason must not be empty"),
+        (
+            "claim_dispatch(repeat('e', 201), 'w', '1 min')",
+            "executor must have at most 200 characters, not 201",
+        ),
+        (
+            "claim_dispatch('e', repeat('w', 201), '1 min')",
+            "worker must have at most 200 characters, not 201",
+        ),
+        (
+            "skip_dispatch(gen_random_uuid(), repeat('p', 201), 'why')",
+            "person must have at most 200 characters, not 201",
+        ),
+        (
+            "cancel_dispatch(gen_random_uuid(), 'Ada', repeat(' ', 2001))",
+            "reason must have at most 2000 characters, not 2001",
+        ),
+        (
+            f"finish_dispatch({NOBODYS}, jsonb_build_object('a', repeat('ä', 32764)))",
+            "result must have at most 65536 bytes as text, not 65537",
+        ),
+        (
+            f"fail_dispatch({NOBODYS}, jsonb_build_object('a', repeat('x', 100000000)))",
+            "result must have at most 65536 bytes as text, not 100000009",
+        ),
     ],
 )
 async def test_bad_argument_is_named(executor: Executor, call: str, said: str) -> None:
@@ -80,6 +106,23 @@ async def test_bad_argument_is_named(executor: Executor, call: str, said: str) -
         await executor.connection.execute(f"SELECT governance.{call}")
     assert refused(caught)[0] == BAD_ARGUMENT
     assert said in refused(caught)[1]
+
+
+async def test_longest_arguments_are_kept_whole(
+    work_database: WorkDatabase, executor: Executor
+) -> None:
+    """Characters are counted as characters, and a result as the bytes of its text."""
+    _, done = await work_database.work(executor.name)
+    claim = await executor.claimed("ä" * 200)
+    result = {"a": "ä" * 32763 + "x"}
+    await executor.finish(done.id, claim["lease_token"], result)
+    _, skipped = await work_database.work(executor.name)
+    await executor.skip(skipped.id, "ö" * 200, "ü" * 2000)
+
+    row = work_database.row(done.id)
+    assert (row["claimed_by"], row["result"]) == ("ä" * 200, result)
+    row = work_database.row(skipped.id)
+    assert (row["decided_by"], row["decided_reason"]) == ("ö" * 200, "ü" * 2000)
 
 
 async def test_unknown_item_and_missing_token_are_refused(

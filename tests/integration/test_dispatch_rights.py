@@ -1,10 +1,13 @@
 """Who can do what with work items; and that no caller can turn the functions to other ends."""
 
 import re
+from uuid import uuid4
 
 import pytest
 from tests.support.executors import Executor, WorkDatabase
 
+from governor.adapters.sink.engine import make_engine
+from governor.adapters.sink.postgres import PostgresSink
 from governor_local.errors import CommandError
 from governor_local.postgresql import PostgresServer
 
@@ -22,7 +25,7 @@ FUNCTIONS = {
     "held_dispatch(gen_random_uuid(), gen_random_uuid())": "nobody",
     "decide_dispatch(gen_random_uuid(), 'skipped', 'Ada', 'why')": "nobody",
     "lease_end('1 min')": "nobody",
-    "required_text('a', 'b')": "nobody",
+    "required_text('a', 'b', 1)": "nobody",
     "required_object('a', '{}')": "nobody",
 }
 
@@ -182,3 +185,27 @@ async def test_callers_search_path_leads_nowhere(
         "pg_temp, trap, governance, pg_catalog"
     )
     work_database.sql("DROP SCHEMA trap CASCADE")
+
+
+async def test_look_up_reads_nothing_that_may_be_large(
+    sink_server: PostgresServer, work_database: WorkDatabase, executor: Executor
+) -> None:
+    """A login that may not read results and contexts gets the answer all the same."""
+    finding, work = await work_database.work(executor.name)
+    role = f"login_{uuid4().hex}"
+    columns = (
+        "id, governance_event_id, cluster, policy_uid, check_name, executor_type, "
+        "dispatch_status, attempts, created_at, finished_at"
+    )
+    work_database.sql(
+        f"CREATE ROLE {role} LOGIN PASSWORD 'secret'; GRANT USAGE ON SCHEMA governance TO {role}; "
+        f"GRANT SELECT ({columns}) ON governance.governance_remediation_dispatch TO {role}"
+    )
+    database = work_database.sql("SELECT current_database()")
+    url = sink_server.dsn(user=role, password="secret", database=database)
+    sink = PostgresSink(make_engine(url, tls_mode="Disable"), "governance", "cluster")
+
+    (record,) = await sink.dispatches(finding.policy_uid)
+    await sink.close()
+
+    assert record.dispatch.id == work.id

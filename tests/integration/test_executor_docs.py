@@ -4,7 +4,9 @@ import re
 from pathlib import Path
 from uuid import uuid4
 
-from tests.support.executors import WorkDatabase
+import asyncpg
+import pytest
+from tests.support.executors import Executor, WorkDatabase
 
 from governor_local.postgresql import PostgresServer
 
@@ -64,3 +66,33 @@ async def test_every_column_of_a_claim_is_documented(work_database: WorkDatabase
     table = DOCS.partition("`claim_dispatch` returns")[2].partition("**Leases.**")[0]
     documented = re.findall(r"`(\w+) (\w+)`", table)
     assert sorted(name for name, _ in documented) == sorted(name for name, _ in columns)
+
+
+@pytest.mark.parametrize(
+    ("argument", "call"),
+    [
+        ("executor", "claim_dispatch({}, 'w', '1 min')"),
+        ("worker", "claim_dispatch('e', {}, '1 min')"),
+        ("person", "skip_dispatch(gen_random_uuid(), {}, 'why')"),
+        ("reason", "cancel_dispatch(gen_random_uuid(), 'Ada', {})"),
+        ("result", "finish_dispatch(gen_random_uuid(), gen_random_uuid(), {})"),
+        ("result", "fail_dispatch(gen_random_uuid(), gen_random_uuid(), {})"),
+    ],
+)
+async def test_limits_are_the_documented_ones(executor: Executor, argument: str, call: str) -> None:
+    """What is one longer is refused, and what is as long is not refused for that."""
+    table = DOCS.partition("**Limits.**")[2]
+    (limit,) = re.findall(rf"^\| .*`{argument}`.* \| (\d+) ", table, flags=re.MULTILINE)
+    frame = len('{"a": ""}') if argument == "result" else 0
+
+    async def said(length: int) -> str:
+        text = f"repeat('x', {length - frame})"
+        text = f"jsonb_build_object('a', {text})" if frame else text
+        try:
+            await executor.connection.execute(f"SELECT governance.{call.format(text)}")
+        except asyncpg.PostgresError as error:
+            return str(error)
+        return ""
+
+    assert f"{argument} must have at most {limit} " in await said(int(limit) + 1)
+    assert "must have at most" not in await said(int(limit))

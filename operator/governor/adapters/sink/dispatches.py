@@ -23,6 +23,18 @@ OPERATOR = "governor"
 WORK = ("cluster", "policy_uid", "check_name", "executor_type")
 """What at most one active work item is for."""
 
+_TOLD = (
+    dispatches.c.id,
+    dispatches.c.governance_event_id,
+    dispatches.c.check_name,
+    dispatches.c.executor_type,
+    dispatches.c.dispatch_status,
+    dispatches.c.attempts,
+    dispatches.c.created_at,
+    dispatches.c.finished_at,
+)
+"""What a record needs. The rest may be large: a result is whatever an executor wrote."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -66,7 +78,7 @@ def latest_dispatches(cluster: str, policy_uid: str) -> Select[Any]:
     """The latest work item of each (check, executor): the active one, else the youngest."""
     column = dispatches.c
     return (
-        select(dispatches)
+        select(*_TOLD)
         .ext(distinct_on(column.check_name, column.executor_type))
         .where(column.cluster == cluster, column.policy_uid == policy_uid)
         .order_by(

@@ -11,8 +11,8 @@ LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
-  executor := @schema@.required_text('executor', executor);
-  worker := @schema@.required_text('worker', worker);
+  executor := @schema@.required_text('executor', executor, 200);
+  worker := @schema@.required_text('worker', worker, 200);
   PERFORM @schema@.lease_end(lease);
   PERFORM @schema@.release_expired_dispatches(of_cluster);
   RETURN QUERY

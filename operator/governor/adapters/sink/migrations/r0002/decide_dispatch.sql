@@ -7,8 +7,8 @@ AS $$
 DECLARE
   status text;
 BEGIN
-  person := @schema@.required_text('person', person);
-  reason := @schema@.required_text('reason', reason);
+  person := @schema@.required_text('person', person, 200);
+  reason := @schema@.required_text('reason', reason, 2000);
   SELECT dispatch_status INTO status
   FROM @schema@.governance_remediation_dispatch WHERE id = dispatch_id
   FOR UPDATE;
