@@ -72,8 +72,8 @@ class Life:
     def __post_init__(self) -> None:
         self.aimed: list[tuple[Entry, str]] = []
         """Every decision to tell an entry to a target."""
-        self.people: set[Any] = set()
-        """The findings that people were told of, by entry or by level."""
+        self.opened: set[tuple[Any, str | None]] = set()
+        """Which finding's opening was decided to be told to which channel."""
 
     def step(self, kind: str, what: Any) -> None:
         """One thing happens; the method of that name says what."""
@@ -151,7 +151,6 @@ class Life:
         told = self.told
         told.tick(0.001)  # no two decisions are made at once
         before = told.owed()
-        already = set(self.people)
         told.decide(feedback, **({} if told.policy.suspended else runs))
         fresh = [
             (e, target)
@@ -159,13 +158,13 @@ class Life:
             for target in e.targets
             if (e.id, target) not in before
         ]
-        self.people |= {f.id for f in findings(told.status) if f.last_told_at is not None}
         for entry, target in fresh:
             self.check_mutes(entry, target)
-            if entry.transition is Transition.RESOLVE and channel_of(target):
-                assert entry.finding in already
-        self.check_ends(fresh, already)
+        self.check_ends(fresh)
         self.aimed += fresh
+        self.opened |= {
+            (e.finding, channel_of(t)) for e, t in fresh if e.transition is Transition.OPEN
+        }
         self.check_log({entry.id for entry, _ in fresh})
 
     def check_mutes(self, entry: Entry, target: str) -> None:
@@ -175,14 +174,14 @@ class Life:
             assert target not in ACTS
             assert channel_of(target) is None or entry.transition in UNDER_MUTE
 
-    def check_ends(self, fresh: list[tuple[Entry, str]], already: set[Any]) -> None:
-        """Who was told that it began is told that it is over, if there is anybody to tell."""
+    def check_ends(self, fresh: list[tuple[Entry, str]]) -> None:
+        """Who was told that it began is told that it is over, if it is there; nobody else is."""
         views = self.told.surroundings.channels
         logged = {n for n, view in views.items() if view.kind not in {None, ALERTS.kind}}
         ends = {e.finding: e for e, _ in fresh if e.transition is Transition.RESOLVE}
         for finding, end in ends.items():
             heard = {channel_of(target) for target in end.targets} - {None}
-            assert heard == (logged if finding in already else set())
+            assert heard == {name for name in logged if (finding, name) in self.opened}
 
     def check_log(self, fresh: set[Any]) -> None:
         """Every entry derives; what has been there before keeps within the bound."""
@@ -200,12 +199,6 @@ class Life:
         assert len(openings) == len(set(openings))
         others = [(e.id, t) for e, t in self.aimed]
         assert len(others) == len(set(others))
-
-
-def findings(status: PolicyStatus) -> list[Any]:
-    """Those that are open."""
-    of_checks = [ref for check in status.checks for ref in (check.finding, check.blind)]
-    return [ref for ref in (*of_checks, *(p.finding for p in status.findings)) if ref]
 
 
 @settings(max_examples=150, deadline=None)
