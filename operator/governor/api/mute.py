@@ -27,7 +27,8 @@ class MuteSpec(SpecModel):
     """Which checks are silenced, why, whose the exception is, and until when.
 
     A mute silences telling and acting: notifications, reminders, dispatches, remediation.
-    It changes no verdict, condition, Event, row or metric.
+    It changes no verdict and no condition, and no Event or row of a finding. It has a row,
+    Events and metrics of its own.
     """
 
     policy_ref: PolicyRef
