@@ -13,6 +13,7 @@ from apprise import NotifyFormat, NotifyType, OverflowMode
 from apprise.conversion import convert_between
 from apprise.plugins.base import NotifyBase
 
+from governor.adapters.channels.apprise_answers import answers_within
 from governor.adapters.channels.apprise_logs import EAR
 from governor.adapters.channels.fitting import fitted
 from governor.adapters.channels.messages import Message, message
@@ -89,6 +90,7 @@ class AppriseNotifier:
     def _sent(self, told: Message) -> str | None:
         """Sends within this thread; why it was not taken. No error leaves: they quote URLs."""
         EAR.last()
+        answers_within(self._seconds)
         try:
             title, body = fitted(told, self._fits, self._service.title_maxlen)
             taken: bool | None = self._service.notify(

@@ -36,11 +36,16 @@ class _Ear(logging.Filter):
             self._heard.why = "the service can't be reached, or does not answer"
         return False
 
+    def told(self, why: str) -> None:
+        """Why a message of this thread fails, as we know better than Apprise will say."""
+        self._heard.known = why
+
     def last(self) -> str | None:
         """Why the latest message of this thread failed, if it was said; then forgotten."""
+        known: str | None = getattr(self._heard, "known", None)
         why: str | None = getattr(self._heard, "why", None)
-        self._heard.why = None
-        return why
+        self._heard.known = self._heard.why = None
+        return known or why
 
 
 def _listen() -> _Ear:
