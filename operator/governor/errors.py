@@ -8,6 +8,7 @@ GovernorError
 │ ├ GoneError           the object is no more, or is another one of the same name
 │ └ UnavailableError    timeout, lost connection, 429, 5xx: the outcome is unknown
 └ DeliveryError         an entry could not be delivered; it stays in the log
+  ├ PartlyDeliveredError  some of a target's replicas took it
   ├ BusyError           the target said when to come back
   └ RejectedError       final: this target will never take it; counted and dropped
     └ RetiredError      final: this target will never take anything again
@@ -51,6 +52,10 @@ class DeliveryError(GovernorError):
 
 class RejectedError(DeliveryError):
     """A target will never take this entry."""
+
+
+class PartlyDeliveredError(DeliveryError):
+    """Some of a target's replicas took it; the message says which did not, and why."""
 
 
 class BusyError(DeliveryError):

@@ -26,7 +26,7 @@ from tests.support.http_world import (
 
 from governor.adapters.channels.alertmanager import BATCH, SECONDS, AlertmanagerNotifier
 from governor.domain.alerts import Alert
-from governor.errors import DeliveryError
+from governor.errors import DeliveryError, PartlyDeliveredError
 
 TAKEN = answering(200, "")
 SINCE = datetime(2026, 11, 22, 9, 15, 0, 250_000, tzinfo=UTC)
@@ -133,6 +133,20 @@ async def test_every_failure_is_named() -> None:
     assert first.startswith(f"{gone.url.removeprefix('http://')}: Alertmanager can't be reached")
     assert second == f"{busy.url.removeprefix('http://')}: HTTP 503"
     assert len(healthy.asked) == 1
+
+
+async def test_that_somebody_was_told_is_said() -> None:
+    """One replica is enough to wake people; where each of them failed, nobody was told."""
+    async with http_world(TAKEN) as healthy, http_world(answering(503, "")) as busy:
+        for urls, kind in (
+            ((busy.url, healthy.url), PartlyDeliveredError),
+            ((busy.url, busy.url + "/2"), DeliveryError),
+        ):
+            notifier = alertmanagers(*urls)
+            with pytest.raises(DeliveryError) as caught:
+                await notifier.post([FIRING])
+            await notifier.close()
+            assert type(caught.value) is kind
 
 
 HTML = "<!doctype html><title>Sign in</title>"

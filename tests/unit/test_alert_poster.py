@@ -9,7 +9,7 @@ from tests.support.channels import ALERTS, TEAM, World
 from tests.support.virtual_time import MIDNIGHT, VirtualClock, in_virtual_time
 
 from governor.domain.alerts import Alert
-from governor.errors import DeliveryError
+from governor.errors import DeliveryError, PartlyDeliveredError
 
 FOREVER = MIDNIGHT + timedelta(days=365)
 
@@ -120,6 +120,26 @@ async def test_a_failed_round_is_retried_and_keeps_what_must_be_said() -> None:
         await asyncio.sleep(6)
         assert (await world.status(key))["reason"] == "Delivering"
         assert world.telemetry.channels == {"c": True}
+
+
+@in_virtual_time
+async def test_a_round_that_some_replicas_took_was_delivered_and_failed() -> None:
+    """The status says both; the round is tried again for the others."""
+    world = World()
+    key = world.create(ALERTS)
+    world.firing["c"] = [alert("a")]
+    manager = world.notifiers.alerting("c")
+    manager.down = PartlyDeliveredError("am-1:9093: HTTP 503")
+    async with world.running():
+        await asyncio.sleep(10)
+        status = await world.status(key)
+        assert (status["status"], status["message"]) == ("False", "am-1:9093: HTTP 503")
+        assert status["lastDelivered"].startswith("2026-11-22T00:00:0")
+
+        manager.down = None
+        await asyncio.sleep(20)
+        assert firing(manager.posted[0]) == {"a"}
+        assert (await world.status(key))["reason"] == "Delivering"
 
 
 @in_virtual_time

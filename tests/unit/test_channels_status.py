@@ -7,7 +7,6 @@ import pytest
 
 from governor.api.channel import ChannelSpec, ChannelStatus
 from governor.domain.channels import (
-    DELIVERED_EVERY,
     Configured,
     Delivered,
     Failed,
@@ -128,6 +127,20 @@ def test_what_ready_says() -> None:
     assert down.conditions[0].last_transition_time == NOON + timedelta(seconds=60)
 
 
+def test_a_part_of_a_channel_that_delivers() -> None:
+    """Ready says what failed; that somebody was told is said all the same, once a minute."""
+    partly = after(
+        FRESH, Failed("DeliveryFailed", "am-1: HTTP 503", delivered_at=NOON + timedelta(seconds=9))
+    )
+    later = Failed("DeliveryFailed", "am-1: HTTP 503", delivered_at=NOON + timedelta(seconds=69))
+
+    assert ready(partly) == ("False", "DeliveryFailed", "am-1: HTTP 503")
+    assert partly.last_delivered == NOON + timedelta(seconds=9)
+    assert worth_writing(FRESH, partly)
+    assert worth_writing(partly, after(partly, later, 69))
+    assert not worth_writing(partly, after(partly, Failed("DeliveryFailed", "am-1: HTTP 503"), 69))
+
+
 def test_a_restart_of_the_operator_says_nothing_about_a_channel_that_delivers() -> None:
     """But a new spec is a new channel, and one that failed may be mended."""
     assert after(DELIVERING, Configured(), 60) == DELIVERING
@@ -138,16 +151,16 @@ def test_a_restart_of_the_operator_says_nothing_about_a_channel_that_delivers() 
 @pytest.mark.parametrize(
     ("status", "worth"),
     [
-        (after(DELIVERING, Delivered(NOON + timedelta(seconds=299)), 299), False),
-        (after(DELIVERING, Delivered(NOON + DELIVERED_EVERY), 300), True),
+        (after(DELIVERING, Delivered(NOON + timedelta(seconds=59)), 59), False),
+        (after(DELIVERING, Delivered(NOON + timedelta(seconds=60)), 60), True),
         (after(DELIVERING, DOWN, 1), True),
         (after(DELIVERING, Configured(), 1, generation=2), True),
         (after(DELIVERING, Configured(), 1), False),
     ],
-    ids=["one more", "5 min", "down", "another spec", "a restart"],
+    ids=["one more", "1 min", "down", "another spec", "a restart"],
 )
 def test_only_news_is_worth_a_write(status: ChannelStatus, worth: bool) -> None:
-    """That one more message was taken is written every 5 minutes."""
+    """That one more message was taken is written once a minute."""
     assert worth_writing(DELIVERING, status) is worth
 
 

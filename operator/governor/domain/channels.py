@@ -17,7 +17,7 @@ from governor.values.reasons import Reason
 DIGEST_AFTER = 5
 """So many messages a minute a chat takes, where its spec does not say."""
 
-DELIVERED_EVERY = timedelta(minutes=5)
+DELIVERED_EVERY = timedelta(minutes=1)
 """How old `lastDelivered` may get while nothing else changes: a write a message is too many."""
 
 NOT_FOUND, FORBIDDEN, INVALID = "ChannelNotFound", "ChannelForbidden", "ChannelInvalid"
@@ -45,6 +45,8 @@ class Failed:
     reason: str
     """One word, for programs."""
     message: str
+    delivered_at: datetime | None = None
+    """When some of its replicas took it all the same."""
 
 
 News = Configured | Delivered | Failed
@@ -142,7 +144,8 @@ def told(before: ChannelStatus, news: News, *, generation: int, now: datetime) -
         case Delivered(at=at):
             last = at.replace(microsecond=0)
             words = ("True", DELIVERING, "it takes what it is told")
-        case Failed(reason=reason, message=message):
+        case Failed(reason=reason, message=message, delivered_at=at):
+            last = last if at is None else at.replace(microsecond=0)
             words = ("False", reason, one_line(message))
         case _:
             assert_never(news)

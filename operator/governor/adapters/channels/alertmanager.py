@@ -15,7 +15,7 @@ from governor.adapters.web.answers import Answer, Place
 from governor.adapters.web.exchange import Exchange
 from governor.domain.alerts import Alert
 from governor.domain.judging import one_line
-from governor.errors import DeliveryError
+from governor.errors import DeliveryError, PartlyDeliveredError
 from governor.values.outcomes import FaultError
 
 BATCH = 100
@@ -88,7 +88,8 @@ class AlertmanagerNotifier:
             if failure is not None
         ]
         if said:
-            raise DeliveryError("; ".join(said))
+            kind = PartlyDeliveredError if None in failures else DeliveryError
+            raise kind("; ".join(said))
 
     async def close(self) -> None:
         """As the port says."""

@@ -40,7 +40,7 @@ from governor.domain.channels import (
 )
 from governor.domain.notices import Notice
 from governor.domain.surroundings import ChannelKind, ChannelView
-from governor.errors import DeliveryError, RetiredError
+from governor.errors import DeliveryError, PartlyDeliveredError, RetiredError
 from governor.values.outcomes import Fault, FaultError
 
 Alerts = Callable[[str, datetime], Sequence[Alert]]
@@ -224,11 +224,14 @@ class ChannelDirectory(Directory[ChannelSpec, AnyNotifier]):
 
     def _learn(self, name: str, error: DeliveryError | None) -> None:
         """An attempt to tell the channel ended."""
-        if error is None:
-            self._news[name] = Delivered(self._clock.now())
-        else:
-            reason = RETIRED if isinstance(error, RetiredError) else DELIVERY_FAILED
-            self._news[name] = Failed(reason, str(error))
+        match error:
+            case None:
+                self._news[name] = Delivered(self._clock.now())
+            case PartlyDeliveredError():
+                self._news[name] = Failed(DELIVERY_FAILED, str(error), self._clock.now())
+            case _:
+                reason = RETIRED if isinstance(error, RetiredError) else DELIVERY_FAILED
+                self._news[name] = Failed(reason, str(error))
         if name in self._entries:
             self._entries[name].look_now.set()
 

@@ -32,7 +32,8 @@ class AlertNotifier(Protocol):
         """Posts all of them, in batches, to every Alertmanager, even if one fails.
 
         Raises:
-            DeliveryError: at least one did not take them; the message says which and why.
+            PartlyDeliveredError: some took them all, and at least one did not.
+            DeliveryError: none took them all. The messages say which did not, and why.
         """
 
     async def close(self) -> None:
