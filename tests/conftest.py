@@ -47,7 +47,7 @@ def clean_environment() -> Iterator[None]:
     """No setting or kubeconfig of whoever runs the tests reaches what is tested."""
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith("GOVERNOR_") or name == "KUBECONFIG":
+            if name.startswith(("GOVERNOR_", "PG")) or name == "KUBECONFIG":
                 patch.delenv(name)
         yield
 

@@ -148,6 +148,22 @@ def test_it_prints_what_people_were_told_and_what_became_work(demo: Demo) -> Non
         assert re.search(f"^{line}", demo.text, re.MULTILINE), line
 
 
+def test_it_says_where_what_the_channels_were_told_can_be_read(demo: Demo) -> None:
+    (path,) = re.findall("^What the channels were told: (.*)$", demo.text, re.MULTILINE)
+
+    paths = {json.loads(line)["path"] for line in Path(path).read_text("utf-8").splitlines()}
+    assert {"alertmanager", "chat", "cloudevents"} <= paths
+
+
+def test_psql_of_a_second_shell_shows_the_work_items(demo: Demo) -> None:
+    exports = f"$({shlex.quote(str(COMMAND))} env --name {NAME})"
+    query = "select executor_type from governance.governance_remediation_dispatch"
+
+    done = demo.shell(f'eval "{exports}" && psql -XAtc "{query}"')
+
+    assert "evidence_verification" in done.stdout.splitlines(), done.stderr
+
+
 def test_its_commands_work_in_a_second_shell_in_another_folder(demo: Demo) -> None:
     watched = demo.shell("timeout 5 " + demo.copied("get governancepolicies"))
     degraded = demo.shell(demo.copied("scenario degrade"))

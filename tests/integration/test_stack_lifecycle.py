@@ -14,6 +14,7 @@ import pytest
 from click.testing import CliRunner
 
 from governor_local.cli import main
+from governor_local.databases import make_database
 from governor_local.errors import AbsentError
 from governor_local.processes import Process
 from governor_local.stack import Stack
@@ -195,14 +196,15 @@ def test_ambient_kubeconfig_and_kubectl_are_never_used(
 
 
 def test_exports_let_another_shell_use_the_stack(stack: Stack) -> None:
+    make_database(stack.sink, "governance")
     exports = run("env", "--name", "held")[1]
+    where = "select current_user, current_database(), current_setting('port')"
+    programs = (
+        f'kubectl get --raw /readyz && psql --version && amtool --version && psql -XAtc "{where}"'
+    )
 
     answer = subprocess.run(
-        [
-            "sh",
-            "-c",
-            f"{exports}\ncd / && kubectl get --raw /readyz && psql --version && amtool --version",
-        ],
+        ["sh", "-c", f"{exports}\ncd / && {programs}"],
         capture_output=True,
         text=True,
         check=True,
@@ -211,6 +213,7 @@ def test_exports_let_another_shell_use_the_stack(stack: Stack) -> None:
     assert answer.stdout.startswith("ok")
     assert "PostgreSQL) 18" in answer.stdout
     assert "amtool, version 0.31.1" in answer.stdout
+    assert answer.stdout.splitlines()[-1] == f"postgres|governance|{stack.sink.port}"
 
 
 def test_attached_process_stops_and_starts_a_server_of_the_owner(stack: Stack) -> None:

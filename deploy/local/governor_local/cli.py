@@ -15,6 +15,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from governor_local.errors import AbsentError, StackError
+from governor_local.operator_process import SINK_DATABASE
 from governor_local.paths import stack_directory, state_root
 from governor_local.reporting import Reporter
 from governor_local.stack import Stack, remove_leftovers
@@ -124,13 +125,18 @@ def status(*, name: str | None) -> None:
 @main.command()
 @name_option
 def env(*, name: str) -> None:
-    """Print shell exports for a stack that is up: KUBECONFIG and PATH.
+    """Print shell exports for a stack that is up: KUBECONFIG, PATH, and the sink for psql.
 
     Use it so: eval "$(governor-local env)"
+
+    psql is then the administrator of the sink, in the operator's database, which is there
+    once the operator is installed.
     """
-    environment = Stack.attach(name).environment
-    click.echo(f"export KUBECONFIG={shlex.quote(environment['KUBECONFIG'])}")
-    click.echo(f'export PATH={shlex.quote(environment["PATH"])}:"$PATH"')
+    stack = Stack.attach(name)
+    kubeconfig = {"KUBECONFIG": stack.environment["KUBECONFIG"]}
+    for variable, value in (kubeconfig | stack.sink.client_settings(SINK_DATABASE)).items():
+        click.echo(f"export {variable}={shlex.quote(value)}")
+    click.echo(f'export PATH={shlex.quote(stack.environment["PATH"])}:"$PATH"')
 
 
 def _folders() -> list[Path]:

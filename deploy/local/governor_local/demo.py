@@ -171,5 +171,6 @@ def _invitation(stack: Stack, operator: OperatorProcess) -> str:
         f"  {ours} recover{option}\n\n"
         "Other scenarios: mute, prometheus-down, database-down.\n"
         f"The operator's log: {operator.log}\n"
+        f"What the channels were told: {stack.receiver.file}\n"
         "The demo runs until you press Ctrl-C."
     )

@@ -73,6 +73,16 @@ class PostgresServer(Server):
         credentials = quote(user, safe="") + (f":{quote(password, safe='')}" if password else "")
         return f"postgresql://{credentials}@127.0.0.1:{self.port}/{quote(database, safe='')}"
 
+    def client_settings(self, database: str) -> dict[str, str]:
+        """Give the environment in which psql is the superuser in that database."""
+        return {
+            "PGHOST": "127.0.0.1",
+            "PGPORT": str(self.port),
+            "PGUSER": ADMIN,
+            "PGPASSWORD": self._password,
+            "PGDATABASE": database,
+        }
+
     def execute(self, sql: str, *, database: str = "postgres", dsn: str | None = None) -> str:
         """Run SQL through psql up to the first error, and give the rows, tab-separated.
 
