@@ -154,7 +154,7 @@ class ChannelStatus(StatusModel):
     """The generation of the spec that this status is about."""
 
     last_delivered: datetime | None = None
-    """When the channel last took something; at most 5 minutes old while it does."""
+    """When the channel, or a replica of it, last took something; lags a minute at most."""
 
     conditions: Conditions = ()
     """Ready: True once configured, and while it takes what it is told; else its message
