@@ -19,7 +19,7 @@ from governor.api.policy import PolicySpec
 from governor.api.status import PolicyStatus
 from governor.domain.details import details
 from governor.domain.identity import finding_id
-from governor.domain.mutes import MOST
+from governor.domain.muting import MOST
 from governor.domain.plans import Feedback
 from governor.domain.surroundings import Mute
 from governor.domain.takeovers import Known

@@ -10,7 +10,7 @@ from tests.support.builders import NOON, policy, slo
 from tests.support.mutes import WEEK, body
 
 from governor.api.mute import MuteStatus
-from governor.domain.muting import LONGEST, in_force, judged, mute_of, silences
+from governor.domain.muting import LONGEST, MOST, honoured, in_force, judged, mute_of, silences
 from governor.domain.policies import Policy
 from governor.domain.surroundings import Mute
 
@@ -285,3 +285,19 @@ def test_the_transition_time_moves_only_with_the_status() -> None:
     assert judged(first, body(), policy(), NOON + timedelta(hours=1)) == first
     ended = judged(first, body(), policy(), NOON + WEEK)
     assert {c.last_transition_time for c in ended.conditions} == {NOON + WEEK}
+
+
+def test_more_than_can_be_honoured_is_told_to_those_that_end_first() -> None:
+    """A mute that silences nothing must not say that it does."""
+    bodies = [body(ends=timedelta(hours=1 + each)) for each in range(MOST + 2)]
+    for each, of in enumerate(bodies):
+        of["metadata"] |= {"uid": f"u{each}", "name": f"quiet-{each}"}
+    rivals = [found for of in bodies if (found := mute_of(of)) is not None]
+
+    reasons = [
+        judged(MuteStatus(), of, policy(), NOON, rivals=rivals).conditions[0].reason
+        for of in bodies
+    ]
+
+    assert reasons == ["TooMany"] * 2 + ["Accepted"] * MOST
+    assert honoured(rivals, policy(), NOON) == tuple(rivals[2:])

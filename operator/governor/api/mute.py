@@ -59,4 +59,5 @@ class MuteStatus(StatusModel):
 
     conditions: Conditions = ()
     """Accepted: whether the mute can be honoured; False with reason TooLong, Expired,
-    PolicyNotFound, CheckNotFound or Forbidden. Active: whether it silences something now."""
+    PolicyNotFound, CheckNotFound, Forbidden or TooMany. Active: whether it silences
+    something now."""

@@ -6,7 +6,8 @@ from typing import Protocol
 from uuid import UUID
 
 from governor.app.ports import Deprecation, ObjectKey
-from governor.domain.mutes import honoured, muted_until
+from governor.domain.mutes import muted_until
+from governor.domain.muting import honoured
 from governor.domain.notices import Notice
 from governor.domain.policies import Policy
 from governor.domain.remediating import remediable

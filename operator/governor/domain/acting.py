@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from governor.api.status import CheckStatus, FindingRef, PolicyStatus
-from governor.domain import dispatching, mutes, notifying, remediating
+from governor.domain import dispatching, mutes, muting, notifying, remediating
 from governor.domain.dispatching import LookUp
 from governor.domain.drafting import Draft
 from governor.domain.entries import Decision
@@ -46,7 +46,7 @@ def act(
         found: what the sink has told of work items, if it was asked and answered.
         told: the findings that were open before, and that people were told of.
     """
-    honoured = mutes.honoured(surroundings.mutes, policy, decision.at)
+    honoured = muting.honoured(surroundings.mutes, policy, decision.at)
     status = surround(decision, policy, status, honoured, found, draft)
     now_told = notifying.tell(
         decision,

@@ -13,7 +13,7 @@ from governor.api.policy import PolicySpec
 from governor.api.status import FindingRef, LastFinding, PolicyStatus
 from governor.domain.acting import loud
 from governor.domain.entries import Decision, of_finding
-from governor.domain.mutes import honoured
+from governor.domain.muting import honoured
 from governor.domain.notices import Notice, notice
 from governor.domain.places import Place, places
 from governor.domain.policies import Policy

@@ -11,7 +11,7 @@ from governor.api.log import Entry
 from governor.api.status import FindingRef, MuteRef
 from governor.domain.entries import Decision, Evidence, opened, resolved
 from governor.domain.identity import finding_id
-from governor.domain.muting import KEPT, in_force, reach, silences
+from governor.domain.muting import KEPT, reach, silences
 from governor.domain.policies import Check, Policy
 from governor.domain.surroundings import Mute
 
@@ -19,21 +19,7 @@ GOVERNANCE_MUTE = "governance_mute"
 EXPIRED = "Expired"
 REMOVED = "MuteRemoved"
 
-MOST = 8
-"""So many mutes of a policy are honoured, those that end last; its status has room for them."""
-
 _PLACE = "mute/"
-
-
-def honoured(mutes: Iterable[Mute], policy: Policy, now: datetime) -> tuple[Mute, ...]:
-    """The mutes that silence something of the policy now."""
-    living = [
-        mute
-        for mute in mutes
-        if in_force(mute, now) and any(silences(mute, policy, check) for check in policy.checks)
-    ]
-    latest = sorted(living, key=lambda mute: (mute.expires_at, mute.uid), reverse=True)[:MOST]
-    return tuple(mute for mute in living if mute in latest)
 
 
 def muted_until(

@@ -1,6 +1,6 @@
 """What a GovernanceMute is worth, and which checks it silences."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +20,9 @@ EXPIRED = "Expired"
 POLICY_NOT_FOUND = "PolicyNotFound"
 
 LONGEST = timedelta(days=LONGEST_DAYS)
+
+MOST = 8
+"""So many mutes of a policy are honoured, those that end last; its status has room for them."""
 
 KEPT = "not silenced, as spec.mutes of the policy is not Allowed"
 
@@ -73,6 +76,17 @@ def in_force(mute: Mute, now: datetime) -> bool:
     return now < mute.expires_at
 
 
+def honoured(mutes: Iterable[Mute], policy: Policy, now: datetime) -> tuple[Mute, ...]:
+    """The mutes that silence something of the policy now."""
+    living = [
+        mute
+        for mute in mutes
+        if in_force(mute, now) and any(silences(mute, policy, check) for check in policy.checks)
+    ]
+    latest = sorted(living, key=lambda mute: (mute.expires_at, mute.uid), reverse=True)[:MOST]
+    return tuple(mute for mute in living if mute in latest)
+
+
 def mute_of(body: Mapping[str, Any]) -> Mute | None:
     """The mute that an object is; None if it can't be honoured at any time.
 
@@ -97,7 +111,12 @@ def policy_named(body: Mapping[str, Any]) -> str:
 
 
 def judged(
-    before: MuteStatus, body: Mapping[str, Any], policy: Policy | None, now: datetime
+    before: MuteStatus,
+    body: Mapping[str, Any],
+    policy: Policy | None,
+    now: datetime,
+    *,
+    rivals: Sequence[Mute] = (),
 ) -> MuteStatus:
     """The status of a mute.
 
@@ -106,9 +125,10 @@ def judged(
         body: the mute.
         policy: the one that it names; None if there is none that can be understood.
         now: the time.
+        rivals: all mutes of the policy.
     """
     generation = body["metadata"].get("generation", 0)
-    truth, reason, message = accepted = _accepted(body, policy, now)
+    truth, reason, message = accepted = _accepted(body, policy, now, rivals)
     active: Told = ("False", reason, "silences nothing: see Accepted")
     if truth == "True":
         active = ("True", "Muting", message)
@@ -118,7 +138,9 @@ def judged(
     return before.model_copy(update={"observed_generation": generation, "conditions": conditions})
 
 
-def _accepted(body: Mapping[str, Any], policy: Policy | None, now: datetime) -> Told:
+def _accepted(
+    body: Mapping[str, Any], policy: Policy | None, now: datetime, rivals: Sequence[Mute]
+) -> Told:
     try:
         spec = load_mute(body)
     except SpecError as error:
@@ -136,7 +158,12 @@ def _accepted(body: Mapping[str, Any], policy: Policy | None, now: datetime) -> 
             f"there is no GovernancePolicy {name} in namespace {namespace} that can be understood"
         )
         return "False", POLICY_NOT_FOUND, f"{told}: create or mend it, or name another in policyRef"
-    return _over_checks(_mute(body, spec, created), name, policy)
+    mute = _mute(body, spec, created)
+    verdict = _over_checks(mute, name, policy)
+    if verdict[0] == "True" and mute in rivals and mute not in honoured(rivals, policy, now):
+        why = f"GovernancePolicy {name} has {MOST} mutes that end later, and no more are honoured"
+        return "False", "TooMany", f"{why}: delete one of them, or let this one end later"
+    return verdict
 
 
 def _over_checks(mute: Mute, name: str, policy: Policy) -> Told:

@@ -17,7 +17,7 @@ from governor.domain.dispatching import LookUp
 from governor.domain.drafting import Draft
 from governor.domain.entries import Decision
 from governor.domain.episodes import Run, advance, remove
-from governor.domain.mutes import honoured as honoured_mutes
+from governor.domain.muting import honoured as honoured_mutes
 from governor.domain.policies import Policy
 from governor.domain.remediating import remediable
 from governor.domain.remediations import RemediationOutcome

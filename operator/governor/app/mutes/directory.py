@@ -56,6 +56,7 @@ class MuteDirectory:
             store=store,
             clock=clock,
             policy_of=policy_of,
+            mutes_of=self.of,
             on_state=self._count,
             pace=self._pace,
         )
@@ -180,8 +181,10 @@ class MuteDirectory:
         self._count(entry)
 
     def _announce(self, entry: Entry) -> None:
+        """Its policy decides anew, and so few are honoured that its siblings are judged anew."""
         if entry.mute is not None:
             self._announcer.add("/".join(_policy(entry)))
+            self.policy_seen(*_policy(entry))
 
     def _count(self, entry: Entry) -> None:
         namespace, policy = _policy(entry)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import ne
 
 from governor.api.mute import MuteStatus
@@ -11,6 +11,7 @@ from governor.app.ports import Clock, StatusStore
 from governor.app.resources import StatusWriter
 from governor.domain.muting import ACCEPTED, EXPIRED, POLICY_NOT_FOUND, judged
 from governor.domain.policies import Policy
+from governor.domain.surroundings import Mute
 from governor.errors import StoreError
 
 PolicyOf = Callable[[str, str], Policy | None]
@@ -28,6 +29,7 @@ class Statuses:
         store: StatusStore,
         clock: Clock,
         policy_of: PolicyOf,
+        mutes_of: Callable[[str, str], Sequence[Mute]],
         on_state: Callable[[Entry], None],
         pace: Pace,
     ) -> None:
@@ -37,12 +39,14 @@ class Statuses:
             store: holds the mutes.
             clock: for conditions and ends.
             policy_of: finds policies.
+            mutes_of: all mutes of a policy, by its namespace and name.
             on_state: called when a mute's `state` has changed.
             pace: how often to look.
         """
         self._writer = StatusWriter(store, MuteStatus, ne)
         self._clock = clock
         self._policy_of = policy_of
+        self._mutes_of = mutes_of
         self._on_state = on_state
         self._pace = pace
         self._due: dict[int, Entry] = {}
@@ -84,7 +88,8 @@ class Statuses:
         policy = self._policy_of(entry.key.namespace, entry.policy)
 
         def decide(before: MuteStatus) -> MuteStatus:
-            after = judged(before, entry.body, policy, self._clock.now())
+            rivals = self._mutes_of(entry.key.namespace, entry.policy)
+            after = judged(before, entry.body, policy, self._clock.now(), rivals=rivals)
             accepted = next(c for c in after.conditions if c.type == ACCEPTED)
             if accepted.reason == POLICY_NOT_FOUND and not self._settled:
                 return before
