@@ -56,9 +56,10 @@ def test_a_namespace_that_is_not_allowed_tells_nothing_until_it_is(
     )
 
     cluster.verdict("asking", namespace, "Violated")
-    forbidden = (
-        f"GovernanceChannel {names[0]} does not allow namespace {namespace}: an administrator can,"
-        " in its allowedNamespaces"
+    forbidden = "; ".join(
+        f"GovernanceChannel {name} does not allow namespace {namespace}: an administrator can, in"
+        " its allowedNamespaces"
+        for name in names
     )
     eventually(
         lambda: notifying(cluster, "asking", namespace) == ("False", "ChannelForbidden", forbidden)
