@@ -298,7 +298,7 @@ def test_what_was_only_decided_now_is_not_dropped() -> None:
     assert size(life.status.pending) > log.LIMIT_BYTES
     assert [entry.check for entry in life.status.pending] == names
 
-    life.tick()
+    life.tick(log.CHANCE.total_seconds())
     life.decide(**{name.replace("-", "_"): "violated" for name in names})
     assert size(life.status.pending) <= log.LIMIT_BYTES
 

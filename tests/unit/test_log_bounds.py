@@ -195,3 +195,20 @@ def test_a_full_status_leaves_its_log_less_room() -> None:
 
     data = told.status.model_dump(mode="json", by_alias=True, exclude_none=True)
     assert len(json.dumps(data, separators=(",", ":")).encode()) <= 64 * 1024
+
+
+def test_a_flood_has_a_chance_to_be_told() -> None:
+    """32 openings at once outlast the decisions of two minutes; then the bound holds again."""
+    names = [f"slo-{each:02}" for each in range(32)]
+    told = Told(policy(*(slo(name) for name in names), notify=notify()), chat=CHAT)
+    told.down |= {Target.SINK, Target.EVENT, CHAT_TARGET}
+    told.decide(**dict.fromkeys((name.replace("-", "_") for name in names), "violated"))
+
+    for _ in range(3):
+        told.tick(30)
+        told.decide()
+        assert len(told.status.pending) == len(names)
+    told.tick(60)
+    told.decide()
+
+    assert size(told.status.pending) <= log.LIMIT_BYTES

@@ -7,6 +7,7 @@ deduplicates by its id. What leaves the log leaves it here.
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from governor.api.log import Entry, Target, Transition
@@ -23,6 +24,10 @@ _STORED = frozenset({Target.SINK, Target.DISPATCH})
 LIMIT_BYTES = 16 * 1024
 """So much the log of one policy may hold (docs/adr/0003)."""
 
+
+CHANCE = timedelta(minutes=2)
+"""So long an entry has a chance to be told before the bound may drop it; half as much room
+again is for such entries."""
 
 LEAST_BYTES = 2 * 1024
 """So much it may hold however full the status is."""
