@@ -21,7 +21,6 @@ from governor.domain.staleness import AHEAD
 from governor.domain.surroundings import ChannelKind, ChannelView
 from governor.values.severities import at_least
 
-
 MOST_HEARD = 32
 """So many channels a finding remembers, the latest: as many as its status has room for."""
 
@@ -75,7 +74,9 @@ def tell(
         unheard = tuple(name for name in logged if name not in heard)
         if finding.last_told_at is None or unheard:
             _open(decision, place, finding, unheard, draft)
-            now_told[finding.id] = Told(at=finding.last_told_at or at, to=(*heard, *unheard)[-MOST_HEARD:])
+            now_told[finding.id] = Told(
+                at=finding.last_told_at or at, to=(*heard, *unheard)[-MOST_HEARD:]
+            )
         elif logged and finding.id not in resting and _due(decision, notify, finding):
             _remind(decision, place, finding, logged, draft)
             now_told[finding.id] = Told(at=at, to=heard)
