@@ -118,7 +118,8 @@ def test_nothing_but_status_is_ever_written(
     managers = {entry["manager"] for body in flips for entry in body["metadata"]["managedFields"]}
     assert "governor" in managers
     judged = [body for body in witness.objects() if is_of_an_e2e_test(body)]
-    assert {body["kind"] for body in judged} == {
+    # Others' mutes and channels may still be there: they are judged, too.
+    assert {body["kind"] for body in judged} >= {
         "Namespace",
         "GovernancePolicy",
         "GovernanceSource",

@@ -202,6 +202,8 @@ async def test_a_name_that_does_not_resolve() -> None:
 async def test_a_secret_within_a_redirect_stays_there(caplog: pytest.LogCaptureFixture) -> None:
     """Headers that were sent are in no log, at no level."""
     caplog.set_level(logging.DEBUG)
+    for library in ("httpx", "httpcore"):  # a test of logging may have quietened them
+        caplog.set_level(logging.DEBUG, logger=library)
     async with http_world(TAKEN) as world:
         notifier = cloud_events(world.url)
         await notifier.tell([a_notice()])
