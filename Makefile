@@ -20,7 +20,8 @@ $(INSTALLED): requirements.lock pyproject.toml deploy/local/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "Python 3.11 or later is needed; name one: make PYTHON=python3.12 $(MAKECMDGOALS)")'
 	@echo "Installing into $(VENV) from requirements.lock: about 1 to 4 minutes the first time, 350 MB of disk."
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	@# --no-deps: the lock is complete, and an older pip would look for newer versions of extras
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . -e deploy/local
 	@touch $@
 
