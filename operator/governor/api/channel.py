@@ -10,7 +10,15 @@ from pydantic import Field
 
 from governor.api.conditions import Conditions
 from governor.api.namespaces import AllowedNamespaces
-from governor.api.servers import URL_LENGTH, BasicSecretRef, HttpTls, SecretKeyRef, addressed
+from governor.api.servers import (
+    AT_MOST_ONE_CREDENTIAL,
+    TLS_NEEDS_HTTPS,
+    URL_LENGTH,
+    BasicSecretRef,
+    HttpTls,
+    SecretKeyRef,
+    addressed,
+)
 from governor.values.model import SpecModel, StatusModel
 from governor.values.rules import Distinct, Rule
 
@@ -53,11 +61,7 @@ class AlertmanagerChannel(SpecModel):
 
 
 _ALERTMANAGER_RULES = (
-    Rule(
-        message="give at most one of bearerSecretRef and basicSecretRef",
-        cel="!(has(self.bearerSecretRef) && has(self.basicSecretRef))",
-        holds=lambda it: it.bearer_secret_ref is None or it.basic_secret_ref is None,
-    ),
+    AT_MOST_ONE_CREDENTIAL,
     Rule(
         message="tls needs https urls: change the urls, or remove tls",
         cel="!has(self.tls) || self.urls.all(url, url.startsWith('https://'))",
@@ -95,16 +99,7 @@ class CloudEventsChannel(SpecModel):
     @classmethod
     def rules(cls) -> tuple[Rule, ...]:
         """TLS where there is TLS."""
-        return _CLOUD_EVENTS_RULES
-
-
-_CLOUD_EVENTS_RULES = (
-    Rule(
-        message="tls needs an https url: change the url, or remove tls",
-        cel="!has(self.tls) || self.url.startsWith('https://')",
-        holds=lambda it: it.tls is None or it.url.startswith("https://"),
-    ),
-)
+        return (TLS_NEEDS_HTTPS,)
 
 
 class ChannelSpec(SpecModel):

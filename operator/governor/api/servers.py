@@ -23,6 +23,20 @@ def addressed(example: str, credentials: str) -> Rule:
     )
 
 
+AT_MOST_ONE_CREDENTIAL = Rule(
+    message="give at most one of bearerSecretRef and basicSecretRef",
+    cel="!(has(self.bearerSecretRef) && has(self.basicSecretRef))",
+    holds=lambda it: it.bearer_secret_ref is None or it.basic_secret_ref is None,
+)
+
+TLS_NEEDS_HTTPS = Rule(
+    message="tls needs an https url: change the url, or remove tls",
+    cel="!has(self.tls) || self.url.startsWith('https://')",
+    holds=lambda it: it.tls is None or it.url.startswith("https://"),
+)
+"""Of a server with one url."""
+
+
 class SecretKeyRef(SpecModel):
     """One key of a Secret in the operator's own namespace."""
 

@@ -10,7 +10,15 @@ from pydantic import Field
 
 from governor.api.conditions import Conditions
 from governor.api.namespaces import AllowedNamespaces
-from governor.api.servers import URL_LENGTH, BasicSecretRef, HttpTls, SecretKeyRef, addressed
+from governor.api.servers import (
+    AT_MOST_ONE_CREDENTIAL,
+    TLS_NEEDS_HTTPS,
+    URL_LENGTH,
+    BasicSecretRef,
+    HttpTls,
+    SecretKeyRef,
+    addressed,
+)
 from governor.probes.base import Access
 from governor.values.durations import Timeout
 from governor.values.model import SpecModel, StatusModel
@@ -112,21 +120,7 @@ class PrometheusSource(SpecModel):
     @classmethod
     def rules(cls) -> tuple[Rule, ...]:
         """One way to authenticate; TLS where there is TLS."""
-        return _PROMETHEUS_RULES
-
-
-_PROMETHEUS_RULES = (
-    Rule(
-        message="give at most one of bearerSecretRef and basicSecretRef",
-        cel="!(has(self.bearerSecretRef) && has(self.basicSecretRef))",
-        holds=lambda it: it.bearer_secret_ref is None or it.basic_secret_ref is None,
-    ),
-    Rule(
-        message="tls needs an https url: change the url, or remove tls",
-        cel="!has(self.tls) || self.url.startsWith('https://')",
-        holds=lambda it: it.tls is None or it.url.startswith("https://"),
-    ),
-)
+        return (AT_MOST_ONE_CREDENTIAL, TLS_NEEDS_HTTPS)
 
 
 class SourceSpec(SpecModel):

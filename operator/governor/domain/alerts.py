@@ -27,6 +27,10 @@ RESOLVED_FOR = timedelta(minutes=15)
 """So long it is repeated that an alert is resolved, as Prometheus does."""
 
 
+Identity = frozenset[tuple[str, str]]
+"""An alert's labels."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """One alert, firing or resolved."""
@@ -37,6 +41,11 @@ class Alert:
     starts_at: datetime
     ends_at: datetime
     """In the past: it is resolved."""
+
+    @property
+    def identity(self) -> Identity:
+        """What it is known by, from round to round."""
+        return frozenset(self.labels.items())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +72,7 @@ def alerts(subject: Subject, now: datetime) -> Iterator[Alert]:
         return
     muting = honoured(subject.mutes, policy, now)
     firing = {
-        tuple(sorted(alert.labels.items())): alert
+        alert.identity: alert
         for place in loud(policy, status, muting)
         if place.finding is not None
         and place.finding.last_told_at is not None
@@ -73,18 +82,14 @@ def alerts(subject: Subject, now: datetime) -> Iterator[Alert]:
     yield from firing.values()
     for place in places(policy, status):
         last = place.last
-        if _ended_lately(last, now) and last is not None:
+        if last is not None and _ended_lately(last, now):
             alert = _alert(subject, place, last, now, min(last.resolved_at, now))
-            if tuple(sorted(alert.labels.items())) not in firing:
+            if alert.identity not in firing:
                 yield alert
 
 
-def _ended_lately(last: LastFinding | None, now: datetime) -> bool:
-    return (
-        last is not None
-        and last.last_told_at is not None
-        and now - last.resolved_at <= RESOLVED_FOR
-    )
+def _ended_lately(last: LastFinding, now: datetime) -> bool:
+    return last.last_told_at is not None and now - last.resolved_at <= RESOLVED_FOR
 
 
 def _alert(

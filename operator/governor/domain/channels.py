@@ -7,6 +7,7 @@ from typing import assert_never
 from pydantic import ValidationError
 
 from governor.api.channel import ChannelSpec, ChannelStatus
+from governor.domain import resources
 from governor.domain.conditions import READY, Told, upsert
 from governor.domain.judging import one_line
 from governor.domain.resources import Labels, allows, misread
@@ -160,11 +161,7 @@ def told(before: ChannelStatus, news: News, *, generation: int, now: datetime) -
 
 def worth_writing(before: ChannelStatus, after: ChannelStatus) -> bool:
     """Whether a status says more than that the channel took one more message."""
-    if before.last_delivered is None or after.last_delivered is None:
-        return before != after
-    if before.model_copy(update={"last_delivered": after.last_delivered}) != after:
-        return True
-    return after.last_delivered - before.last_delivered >= DELIVERED_EVERY
+    return resources.worth_writing(before, after, "last_delivered", DELIVERED_EVERY)
 
 
 def _ready(status: ChannelStatus, generation: int) -> Told | None:

@@ -10,6 +10,7 @@ from governor.api.log import Entry, channel_of
 from governor.api.status import CheckStatus
 from governor.domain.judging import one_line
 from governor.domain.surroundings import ChannelView
+from governor.values.moments import in_seconds
 from governor.values.reasons import Reason, Verdict
 
 Truth = Literal["True", "False", "Unknown"]
@@ -111,7 +112,7 @@ def notifying(
     ]
     if waiting:
         names = ", ".join(sorted({name for name, _ in waiting}))
-        since = min(at for _, at in waiting).strftime("%Y-%m-%dT%H:%M:%SZ")
+        since = in_seconds(min(at for _, at in waiting))
         message = f"{names}: notifications wait since {since}; see the channel's conditions"
         told = ("False", "DeliveryFailing", message)
     faults = [view.fault for view in channels.values() if view.fault is not None]

@@ -112,8 +112,8 @@ def of_finding(
         and EntryObjective(
             direction=objective.direction, red_line=objective.red_line, target=objective.target
         ),
-        impact=_json({k: _fact(v) for k, v in (evidence.impact or {}).items()}),
-        lists=_json(_cut(evidence.lists or {})),
+        impact=compact({k: _fact(v) for k, v in (evidence.impact or {}).items()}),
+        lists=compact(_cut(evidence.lists or {})),
         targets=tuple(targets),
     )
 
@@ -132,16 +132,22 @@ def _cut(lists: Mapping[str, Sequence[str]]) -> dict[str, object]:
     kept: dict[str, object] = {}
     room = LIST_BYTES
     for name, members in lists.items():
-        taken: list[str] = []
-        for member in members:
-            room -= len(json.dumps(member).encode()) + 1
-            if room < 0:
-                break
-            taken.append(member)
+        taken, room = fitting(members, room)
         kept[name] = taken
         if len(taken) < len(members):
             kept[f"{name}_omitted"] = len(members) - len(taken)
     return kept
+
+
+def fitting(members: Sequence[str], room: int) -> tuple[list[str], int]:
+    """The first members that have room, in bytes of JSON; and what is left, below 0 if cut."""
+    taken = []
+    for member in members:
+        room -= len(json.dumps(member).encode()) + 1
+        if room < 0:
+            break
+        taken.append(member)
+    return taken, room
 
 
 def counted(lists: str) -> str:
@@ -154,8 +160,9 @@ def counted(lists: str) -> str:
         if isinstance(members, list) and members:
             kept[name] = []
             kept[f"{name}_omitted"] = kept.get(f"{name}_omitted", 0) + len(members)
-    return _json(kept)
+    return compact(kept)
 
 
-def _json(value: Mapping[str, object]) -> str:
+def compact(value: Mapping[str, object]) -> str:
+    """JSON as an entry keeps it."""
     return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True)

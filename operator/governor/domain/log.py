@@ -98,6 +98,7 @@ def bound(
     limit: int = LIMIT_BYTES,
     *,
     fresh: Collection[UUID] = (),
+    recent: Collection[UUID] = (),
 ) -> tuple[Entry, ...]:
     """Keeps the log within its limit, in bytes of JSON.
 
@@ -113,20 +114,12 @@ def bound(
         pending: the log, in order of decision.
         limit: bytes.
         fresh: ids of the entries that this decision makes.
+        recent: ids of those that stay as long as half as much room again holds them.
     """
     entries = list(pending)
     sizes: dict[tuple[UUID, int, int], int] = {}
-    while sum(_cached(sizes, entry) for entry in entries) > limit:
-        if not (
-            _drop_list(entries, fresh)
-            or _fold(entries)
-            or _drop_notices(entries, fresh)
-            or _drop_opening(entries, fresh)
-        ):
-            break
-    while sum(_cached(sizes, entry) for entry in entries) > 2 * limit:
-        if not _drop_list(entries):
-            break
+    _shrink(entries, sizes, limit, {*fresh, *recent})
+    _shrink(entries, sizes, limit * 3 // 2, fresh)
     return tuple(entries)
 
 
@@ -141,6 +134,25 @@ def room(rest: int) -> int:
 def size(entry: Entry) -> int:
     """Bytes of an entry as the API server gets it."""
     return len(entry.model_dump_json(by_alias=True, exclude_defaults=True).encode())
+
+
+def _shrink(
+    entries: list[Entry],
+    sizes: dict[tuple[UUID, int, int], int],
+    limit: int,
+    spared: Collection[UUID],
+) -> None:
+    while sum(_cached(sizes, entry) for entry in entries) > limit:
+        if not (
+            _drop_list(entries, spared)
+            or _fold(entries)
+            or _drop_notices(entries, spared)
+            or _drop_opening(entries, spared)
+        ):
+            break
+    while sum(_cached(sizes, entry) for entry in entries) > 2 * limit:
+        if not _drop_list(entries):
+            break
 
 
 def _cached(sizes: dict[tuple[UUID, int, int], int], entry: Entry) -> int:

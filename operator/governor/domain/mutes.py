@@ -14,6 +14,7 @@ from governor.domain.identity import finding_id
 from governor.domain.muting import KEPT, reach, silences
 from governor.domain.policies import Check, Policy
 from governor.domain.surroundings import Mute
+from governor.values.moments import in_seconds
 
 GOVERNANCE_MUTE = "governance_mute"
 EXPIRED = "Expired"
@@ -90,12 +91,12 @@ def _evidence(mute: Mute, policy: Policy) -> Evidence:
         severity="info",
         reason="Muted",
         message=f"mute {mute.name} of {mute.owner} silences {found.what} "
-        f"until {mute.expires_at:%Y-%m-%dT%H:%M:%SZ}: {mute.reason}{kept}",
+        f"until {in_seconds(mute.expires_at)}: {mute.reason}{kept}",
         impact={
             "mute": mute.name,
             "owner": mute.owner,
             "reason": mute.reason,
-            "expires_at": f"{mute.expires_at:%Y-%m-%dT%H:%M:%SZ}",
+            "expires_at": in_seconds(mute.expires_at),
         },
         lists={"checks": found.checks},
     )

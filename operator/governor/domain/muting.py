@@ -12,6 +12,7 @@ from governor.domain.judging import one_line
 from governor.domain.policies import Check, Policy
 from governor.domain.surroundings import Mute
 from governor.errors import SpecError
+from governor.values.moments import in_seconds
 
 ACCEPTED = "Accepted"
 ACTIVE = "Active"
@@ -146,7 +147,9 @@ def _accepted(
     except SpecError as error:
         return "False", "SpecInvalid", one_line(str(error))
     created = _created_at(body)
-    latest = f"{_text(created + LONGEST)} at the latest, {LONGEST_DAYS} days after its creation"
+    latest = (
+        f"{in_seconds(created + LONGEST)} at the latest, {LONGEST_DAYS} days after its creation"
+    )
     if spec.expires_at > created + LONGEST:
         return "False", "TooLong", f"it is not honoured: let expiresAt be {latest}"
     if spec.expires_at <= now:
@@ -177,7 +180,7 @@ def _over_checks(mute: Mute, name: str, policy: Policy) -> Told:
     if not found.checks:
         told = f"GovernancePolicy {name} forbids to mute {found.kept}"
         return "False", "Forbidden", f"{told}: its spec.mutes would have to be Allowed"
-    told = f"silences {found.what} until {_text(mute.expires_at)}"
+    told = f"silences {found.what} until {in_seconds(mute.expires_at)}"
     if found.kept:
         told += f"; {KEPT}: {found.kept}"
     if unknown:
@@ -206,10 +209,6 @@ def _mute(body: Mapping[str, Any], spec: MuteSpec, created: datetime) -> Mute:
 def _created_at(body: Mapping[str, Any]) -> datetime:
     """As the API server says, which lets nobody change it."""
     return datetime.fromisoformat(body["metadata"]["creationTimestamp"])
-
-
-def _text(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _list(names: Sequence[str]) -> str:

@@ -191,10 +191,8 @@ def _concluded(  # noqa: PLR0917 - what a status ends with
     if not draft.entries:
         return status
     rest = len(status.model_dump_json(by_alias=True, exclude_none=True).encode())
-    room = log.room(rest)
     recent = {e.id for e in draft.entries if decision.at - e.decided_at < log.CHANCE}
-    pending = log.bound(draft.entries, room, fresh=draft.fresh | recent)
-    pending = log.bound(pending, room * 3 // 2, fresh=draft.fresh)
+    pending = log.bound(draft.entries, log.room(rest), fresh=draft.fresh, recent=recent)
     return status.model_copy(update={"pending": pending})
 
 

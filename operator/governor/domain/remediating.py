@@ -5,19 +5,18 @@ changed: a replay after a crash touches no other playbook.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from governor.api.log import Entry, Target, Transition
 from governor.domain.drafting import Draft
-from governor.domain.entries import Decision
+from governor.domain.entries import Decision, compact, fitting
 from governor.domain.identity import transition_id
 from governor.domain.log import BINDING
 from governor.domain.policies import Check
-from governor.domain.remediations import RemediationOutcome
+from governor.domain.remediations import IDS, RemediationOutcome
 from governor.domain.violations import Violation
 from governor.probes.trust_drift import TrustDrift
 
-IDS = "ids"
 ID_BYTES = 3072
 """So much room the choices of a policy have; what does not fit waits for the next run."""
 
@@ -34,10 +33,10 @@ def choose(violation: Violation, draft: Draft) -> None:
     run has not seen its effect, and while nobody can be told, nothing more is changed.
     """
     earlier = [entry for entry in draft.entries if entry.transition in BINDING]
-    ids = _fitting(_unused(violation), ID_BYTES - sum(len(e.lists) for e in earlier))
+    ids, _ = fitting(_unused(violation), ID_BYTES - sum(len(e.lists) for e in earlier))
     if ids and all(entry.check != violation.check.name for entry in earlier):
         entry = violation.entry(Transition.REMEDIATE, Target.REMEDIATION)
-        draft.add(entry.model_copy(update={"impact": "{}", "lists": _json({IDS: ids})}))
+        draft.add(entry.model_copy(update={"impact": "{}", "lists": compact({IDS: ids})}))
 
 
 def audit(violation: Violation, draft: Draft) -> None:
@@ -59,7 +58,7 @@ def done(decision: Decision, chosen: Entry, outcome: RemediationOutcome) -> Entr
             "decided_at": decision.at,
             "reason": "Cancelled" if outcome.cancelled else "Remediated",
             "message": _message(outcome),
-            "lists": _json(
+            "lists": compact(
                 {
                     "changed": outcome.changed,
                     "not_changed": outcome.not_changed,
@@ -101,17 +100,3 @@ def _message(outcome: RemediationOutcome) -> str:
 
 def _unused(violation: Violation) -> Sequence[str]:
     return (violation.evidence.lists or {}).get("would_deprecate_ids", ())
-
-
-def _fitting(ids: Sequence[str], room: int) -> list[str]:
-    kept = []
-    for each in ids:
-        room -= len(json.dumps(each).encode()) + 1
-        if room < 0:
-            break
-        kept.append(each)
-    return kept
-
-
-def _json(value: Mapping[str, object]) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, sort_keys=True)

@@ -4,6 +4,9 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 
+IDS = "ids"
+"""What an entry's lists call the chosen ones."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RemediationOutcome:
@@ -22,7 +25,7 @@ class RemediationOutcome:
 def chosen(lists: str) -> tuple[str, ...]:
     """The ids that an entry's lists name as chosen, each once; none if somebody wrote there."""
     try:
-        ids = json.loads(lists)["ids"]
+        ids = json.loads(lists)[IDS]
     except (ValueError, TypeError, KeyError):
         return ()
     if not isinstance(ids, list) or not all(isinstance(each, str) for each in ids):

@@ -1,6 +1,7 @@
-"""What cluster-scoped resources have in common: who may use them, which Secrets they name."""
+"""What cluster-scoped resources share: who may use them, the Secrets they name, their status."""
 
 from collections.abc import Iterator, Mapping
+from datetime import timedelta
 from typing import assert_never
 
 from pydantic import BaseModel, ValidationError
@@ -65,3 +66,18 @@ def _holds(requirement: LabelRequirement, labels: Labels) -> bool:
             return not there or labels[requirement.key] not in values
         case _:
             assert_never(requirement.operator)
+
+
+def worth_writing(before: BaseModel, after: BaseModel, moment: str, every: timedelta) -> bool:
+    """Whether a status says more than that something has happened once more.
+
+    Args:
+        before: as it was written.
+        after: as it is.
+        moment: the field that says when it last happened.
+        every: how old that may get while nothing else changes.
+    """
+    then, now = getattr(before, moment), getattr(after, moment)
+    if then is None or now is None or before.model_copy(update={moment: now}) != after:
+        return before != after
+    return bool(now - then >= every)

@@ -4,10 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from governor.domain.alerts import Alert
-
-Identity = frozenset[tuple[str, str]]
-"""An alert's labels."""
+from governor.domain.alerts import Alert, Identity
 
 ENDS_KEPT = timedelta(minutes=15)
 """An end that could not be told for so long is given up: without a word from us, the alert
@@ -25,7 +22,7 @@ class Said:
 
     def next(self, alerts: Sequence[Alert], now: datetime) -> "Said":
         """What a round with these alerts says."""
-        spoken_of = {_identity(alert) for alert in alerts}
+        spoken_of = {alert.identity for alert in alerts}
         missing = {
             identity: replace(alert, ends_at=max(now, alert.starts_at))
             for identity, alert in self.firing.items()
@@ -36,13 +33,9 @@ class Said:
             for identity, alert in self.ended.items()
             if identity not in spoken_of and now - alert.ends_at < ENDS_KEPT
         }
-        firing = {_identity(alert): alert for alert in alerts if alert.ends_at > now}
+        firing = {alert.identity: alert for alert in alerts if alert.ends_at > now}
         return Said(firing=firing, ended=unheard | missing)
 
     def heard(self) -> "Said":
         """The same, once everybody has heard the round."""
         return replace(self, ended={})
-
-
-def _identity(alert: Alert) -> Identity:
-    return frozenset(alert.labels.items())

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from pydantic import ValidationError
 
 from governor.api.source import SourceSpec, SourceStatus
+from governor.domain import resources
 from governor.domain.conditions import READY, Told, upsert
 from governor.domain.judging import one_line
 from governor.domain.resources import Labels, allows, misread
@@ -126,8 +127,4 @@ def probed(
 
 def worth_writing(before: SourceStatus, after: SourceStatus) -> bool:
     """Whether a status says more than that the source was probed once more."""
-    if before.last_probed is None or after.last_probed is None:
-        return before != after
-    if before.model_copy(update={"last_probed": after.last_probed}) != after:
-        return True
-    return after.last_probed - before.last_probed >= PROBED_EVERY
+    return resources.worth_writing(before, after, "last_probed", PROBED_EVERY)

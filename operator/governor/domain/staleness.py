@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from governor.api.status import CheckStatus, PolicyStatus
 from governor.domain.conditions import COMPLIANT, upsert
 from governor.domain.summaries import summary
+from governor.values.moments import in_seconds
 from governor.values.reasons import Reason, Verdict
 
 STALE = "Stale"
@@ -80,4 +81,4 @@ def _expire(check: CheckStatus) -> CheckStatus:
 
 
 def _time(at: datetime | None) -> str:
-    return at.strftime("%Y-%m-%dT%H:%M:%SZ") if at else "never"
+    return in_seconds(at) if at else "never"

@@ -1,11 +1,11 @@
 """How a transition reads as a Kubernetes Event: its words, as plain data."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from governor.api.log import Entry, Transition
 from governor.domain.governance import CHECK_BLIND
 from governor.domain.mutes import GOVERNANCE_MUTE
+from governor.values.moments import in_seconds
 
 NOTE_BYTES = 1024
 """As much as the API server takes of an Event's note."""
@@ -59,7 +59,7 @@ def _frame(entry: Entry) -> tuple[str, str]:
     muting = entry.event_type == GOVERNANCE_MUTE
     what = entry.event_type if muting or not entry.check else entry.check
     kind = f"{entry.event_type}, " if what == entry.check else ""
-    since = _time(entry.opened_at or entry.decided_at)
+    since = in_seconds(entry.opened_at or entry.decided_at)
     unseen = f"can't be measured: {entry.reason}: "
     match entry.transition:
         case Transition.OPEN:
@@ -86,10 +86,6 @@ def cut(text: str, size: int) -> str:
         return text
     kept = raw[: max(0, size - len(_bytes(_ELLIPSIS)))]
     return kept.decode(errors="ignore") + _ELLIPSIS
-
-
-def _time(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _bytes(text: str) -> bytes:

@@ -1,7 +1,7 @@
 """Moments as the API spells them: RFC 3339 with a zone, such as `2026-12-01T08:00:00Z`."""
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated
 
 from pydantic import AwareDatetime, BeforeValidator, Field
@@ -49,3 +49,13 @@ Moment = Annotated[
 ]
 """A moment of this century. The format `date-time` would not do: by it, the API server takes
 zones such as +99:99, and years and separators, that nobody else can read."""
+
+
+def in_seconds(at: datetime) -> str:
+    """How a moment is told: in UTC, to the second."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def rfc3339(at: datetime) -> str:
+    """The same as servers take it, to the microsecond."""
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

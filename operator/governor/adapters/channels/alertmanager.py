@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
-from governor.adapters.channels.wording import host_of, rfc3339
+from governor.adapters.channels.wording import host_of
 from governor.adapters.web.answers import Answer, Place
 from governor.adapters.web.exchange import Exchange
 from governor.domain.alerts import Alert
 from governor.domain.judging import one_line
 from governor.errors import DeliveryError, PartlyDeliveredError
+from governor.values.moments import rfc3339
 from governor.values.outcomes import FaultError
 
 BATCH = 100

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from governor.adapters.channels.wording import rfc3339
 from governor.api.log import Transition
 from governor.domain.notices import Notice
 from governor.errors import RejectedError
+from governor.values.moments import rfc3339
 
 CONTENT_TYPE = "application/cloudevents+json"
 

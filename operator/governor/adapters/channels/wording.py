@@ -1,6 +1,5 @@
-"""How hosts and times are written."""
+"""How hosts are written."""
 
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 
@@ -10,8 +9,3 @@ def host_of(url: str) -> str:
     host = parts.hostname or "?"
     shown = f"[{host}]" if ":" in host else host
     return shown if parts.port is None else f"{shown}:{parts.port}"
-
-
-def rfc3339(at: datetime) -> str:
-    """A time in UTC, as APIs want it."""
-    return f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z"

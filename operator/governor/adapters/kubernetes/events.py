@@ -1,12 +1,11 @@
 """Kubernetes Events, each told once: the name is the transition's, so a repeat is a 409."""
 
-from datetime import UTC
-
 from governor.adapters.kubernetes.connection import Connection, RefusedError
 from governor.api import API_VERSION, GROUP
 from governor.app.ports import EventRecord, Json
 from governor.domain.telling import NOTE_BYTES, cut
 from governor.errors import DeliveryError, RejectedError, UnavailableError
+from governor.values.moments import rfc3339
 
 _CONTROLLER = f"{GROUP}/governor"
 _WORD_CHARACTERS = 128
@@ -58,7 +57,7 @@ class KubernetesEventRecorder:
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
             "metadata": {"name": event.name, "namespace": _namespace(event)},
-            "eventTime": f"{event.at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z",
+            "eventTime": rfc3339(event.at),
             "reportingController": _CONTROLLER,
             "reportingInstance": self._instance,
             "type": event.type,
