@@ -8,6 +8,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# Of `make test`, each with a stack of its own: most tests wait.
+WORKERS ?= 3
 
 .PHONY: help setup demo test lint types format crds lock mutants clean
 
@@ -29,7 +31,8 @@ demo: $(INSTALLED) ## Start everything, show it, stay until Ctrl-C (ONCE=1: stop
 	@$(BIN)/governor-local demo $(if $(ONCE),--once,|| [ $$? -eq 130 ])  # Ctrl-C is no failure
 
 test: $(INSTALLED) ## Run every test, e2e included (ARGS='-k name' for some)
-	$(BIN)/python -m pytest --cov --cov-report=term $(ARGS)
+	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder \
+	  --cov --cov-report=term $(ARGS)
 	$(if $(ARGS),,$(BIN)/python -m coverage report --include='operator/governor/domain/*' --fail-under=100)
 
 lint: $(INSTALLED) ## Lint, check the format, the types and the layers

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 import yaml
@@ -24,31 +23,17 @@ _numbers = itertools.count(1)
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes five minutes of the clock comes last: they go by during all other tests."""
-    items.sort(key=_takes_five_minutes)
-
-
-def _takes_five_minutes(item: pytest.Item) -> bool:
-    return "begun_five_minutes" in getattr(item, "fixturenames", ())
+    """What takes five minutes of the clock comes first: they go by during the others' tests."""
+    items.sort(key=lambda item: "five_minutes" not in getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")
-def begun_five_minutes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Future[FiveMinutes]]:
-    """Five minutes that go by in the background."""
+def five_minutes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FiveMinutes]:
+    """Five minutes of an operator, once they are over."""
     folder = tmp_path_factory.mktemp("stacks") / "five-minutes"
-    with ThreadPoolExecutor(1) as background:
-        begun = background.submit(FiveMinutes, folder)
-        yield begun
-        if begun.exception() is None:
-            with begun.result():
-                pass
-
-
-@pytest.fixture(scope="session", autouse=True)
-def five_minutes_begin_early(request: pytest.FixtureRequest) -> None:
-    """With the first e2e test, if any needs them."""
-    if any(map(_takes_five_minutes, request.session.items)):
-        request.getfixturevalue("begun_five_minutes")
+    with FiveMinutes(folder) as five_minutes:
+        five_minutes.wait()
+        yield five_minutes
 
 
 @pytest.fixture(scope="session")

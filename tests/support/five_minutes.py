@@ -1,6 +1,6 @@
 """Five minutes of an operator with nothing but a steady policy and one that hangs.
 
-They go by in the background, on a stack of their own, while other tests run.
+They go by on a stack of their own, while other workers run other tests.
 """
 
 from contextlib import ExitStack
