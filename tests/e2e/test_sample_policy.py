@@ -20,7 +20,7 @@ from governor_local.world.governed import Platform
 pytestmark = [pytest.mark.e2e]
 
 NAME, NAMESPACE = "flywheel", "aiops"
-SLOW = 60
+SLOW = 150  # what a chat is told may wait for a minute
 """Seconds to wait for what usually takes five."""
 
 
