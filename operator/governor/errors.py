@@ -6,8 +6,10 @@ GovernorError
 ├ StoreError            the API server did not confirm; the run did not happen
 │ ├ ConflictError       somebody wrote first: read, decide again
 │ ├ GoneError           the object is no more, or is another one of the same name
-│ └ UnavailableError    timeout, lost connection, 429, 5xx: the outcome is unknown
+│ ├ UnavailableError    timeout, lost connection, 429, 5xx: the outcome is unknown
+│ └ NotLeadingError     another replica may lead: nothing was written or told
 └ DeliveryError         an entry could not be delivered; it stays in the log
+  ├ NotLeadingError     the same
   ├ PartlyDeliveredError  some of a target's replicas took it
   ├ BusyError           the target said when to come back
   └ RejectedError       final: this target will never take it; counted and dropped
@@ -69,3 +71,7 @@ class BusyError(DeliveryError):
 
 class RetiredError(RejectedError):
     """A target will never take anything again."""
+
+
+class NotLeadingError(StoreError, DeliveryError):
+    """This process does not lead, or can't be sure any more: nothing was written or told."""

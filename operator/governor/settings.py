@@ -192,6 +192,11 @@ class Settings(DatabaseSettings):
     """kubeconfig file to use outside a pod; KUBECONFIG itself is never looked at. Without
     it, the pod's ServiceAccount is used."""
 
+    identity: Annotated[str, StringConstraints(max_length=253), Field(alias="IDENTITY")] = ""
+    """What this replica is called in the Lease; no two may share it. Without one, the host's
+    name, in a pod the pod's. A process that is started again under the same name need not
+    wait until its own Lease is over."""
+
     metrics_address: Annotated[ListenAddress, Field(alias="METRICS_ADDRESS")] = Address(None, 8080)
     """Where /metrics is served: HOST:PORT, or :PORT for every interface, as a pod needs
     it."""

@@ -6,17 +6,16 @@ import logging
 import platform
 import signal
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from governor import __version__
 from governor.adapters.channels.making import Notifiers
-from governor.adapters.clock import SystemClock
+from governor.adapters.clock import SystemClock, sleepless
 from governor.adapters.instruments import Instruments
 from governor.adapters.kubernetes import credentials
 from governor.adapters.kubernetes.cluster import (
@@ -24,6 +23,7 @@ from governor.adapters.kubernetes.cluster import (
 )
 from governor.adapters.kubernetes.connection import Connection, open_session
 from governor.adapters.kubernetes.events import KubernetesEventRecorder
+from governor.adapters.kubernetes.lease_store import KubernetesLeaseStore
 from governor.adapters.kubernetes.preparing import identify, prepare
 from governor.adapters.kubernetes.status_store import (
     channel_store,
@@ -35,31 +35,41 @@ from governor.adapters.sink.engine import make_engine
 from governor.adapters.sink.postgres import PostgresSink
 from governor.app.alerting import Alerting
 from governor.app.around import Around
+from governor.app.caches import Caches
 from governor.app.channels import ChannelDirectory
-from governor.app.healing import keep_healed, keep_released
+from governor.app.fencing import (
+    FencedEventRecorder,
+    FencedNotifiers,
+    FencedRemedies,
+    FencedSink,
+    FencedStatusStore,
+)
+from governor.app.leading import Leadership
 from governor.app.mutes import MuteDirectory
-from governor.app.ports import InstrumentMaker, Sink
+from governor.app.ports import Authority, InstrumentMaker, Sink
 from governor.app.relaying import Relay
 from governor.app.resources import Namespaces
 from governor.app.scheduling import Scheduler
 from governor.app.services import Services
 from governor.app.sources import SourceDirectory
+from governor.app.terms import Term
 from governor.domain.schedules import TICKS, tick_length
 from governor.errors import SettingsError
-from governor.handlers.informing import CHANNELS, KINDS, MUTES, SOURCES
+from governor.handlers.informing import KINDS
 from governor.handlers.running import run_kopf
 from governor.settings import DatabaseSettings, Settings
 from governor.telemetry.health import Liveness
 from governor.telemetry.metrics import PrometheusTelemetry
 from governor.telemetry.server import serving
 
-GRACE_SECONDS = 8.0
-"""After a signal, so long may what is under way take; then it is cancelled."""
+STOPPING_SECONDS = 15.0
+"""After a signal, so long may all take that ends by itself; then it is cancelled."""
 
 CLOSING_SECONDS = 2.0
 """So long may connections take to close after that."""
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 
 def instruments() -> InstrumentMaker:
@@ -94,7 +104,6 @@ async def run(settings: Settings) -> None:
     telemetry = PrometheusTelemetry(
         now=SystemClock().now, most_checks=settings.metrics_checks, cluster=settings.cluster_name
     )
-    liveness = Liveness(kinds=KINDS, monotonic=time.monotonic)
     async with AsyncExitStack() as stack:
         engine = make_engine(
             settings.database_url.get_secret_value(),
@@ -104,86 +113,78 @@ async def run(settings: Settings) -> None:
         stack.push_async_callback(_let_go, engine)
         identity = credentials.load(settings.kubeconfig)
         connection = await stack.enter_async_context(Connection(identity))
+        caches = Caches(SystemClock())
+        leadership = Leadership(
+            KubernetesLeaseStore(connection, namespace=settings.namespace),
+            identity=settings.identity or platform.node(),
+            clock=SystemClock(),
+            monotonic=sleepless,
+            highest_epoch=lambda: caches.highest_epoch,
+            telemetry=telemetry,
+        )
+        liveness = Liveness(kinds=KINDS, monotonic=time.monotonic, role=lambda: leadership.role)
         await _serve(stack, settings, telemetry, liveness)
         found = await _unless(stop, identify(connection))
         if found is None:
             return
         _log.info("operator starts", extra={"version": __version__, "cluster_uid": found})
         sink = PostgresSink(engine, settings.database_schema, found)
-        operator = _joined(
-            connection, settings, sink, telemetry, cluster=settings.cluster_name or found
-        )
 
         def session(trace: aiohttp.TraceConfig) -> tuple[str, aiohttp.ClientSession]:
             return identity.server, open_session(identity, trace)
 
+        def new_term() -> Term:
+            return _joined(
+                connection,
+                settings,
+                FencedSink(sink, leadership),
+                telemetry,
+                caches=caches,
+                authority=leadership,
+                cluster=settings.cluster_name or found,
+            )
+
         watching = run_kopf(
-            informed=Relay(
-                scheduler=operator.scheduler,
-                sources=operator.sources,
-                channels=operator.channels,
-                mutes=operator.mutes,
-                namespaces=operator.namespaces,
-            ),
+            informed=caches,
             pulse=liveness,
             open_session=session,
-            crds_served=lambda: prepare(
-                connection,
-                directories={
-                    SOURCES: operator.sources,
-                    CHANNELS: operator.channels,
-                    MUTES: operator.mutes,
-                },
-                namespaces=operator.namespaces,
-                policies=operator.scheduler,
-            ),
+            crds_served=lambda: prepare(connection, caches),
             ticks=TICKS,
             tick_length=tick_length,
             stop=stop,
         )
-        await operator.run(watching, stop)
+        await _together(watching, _leading(leadership, caches, new_term, stop), stop)
     _log.info("operator stopped")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Operator:
-    """The application's parts that run by themselves."""
+async def _leading(
+    leadership: Leadership, caches: Caches, new_term: Callable[[], Term], stop: asyncio.Event
+) -> None:
+    """Stands for leadership once there is something to start from."""
+    if await _unless(stop, caches.complete.wait()):
+        await leadership.run(new_term, stop)
 
-    scheduler: Scheduler
-    sources: SourceDirectory
-    channels: ChannelDirectory
-    mutes: MuteDirectory
-    namespaces: Namespaces
-    sink: Sink
 
-    async def run(self, watching: Coroutine[Any, Any, None], stop: asyncio.Event) -> None:
-        """Runs until told to stop, then ends in order and within bounds.
+async def _together(
+    watching: Coroutine[Any, Any, None], leading: Coroutine[Any, Any, None], stop: asyncio.Event
+) -> None:
+    """Watches and leads until told to stop, then ends within bounds.
 
-        Raises:
-            Exception: a part ended by itself, which is a bug; the process must end
-                too, to be started again.
-        """
-        kopf = asyncio.create_task(watching, name="kopf")
-        parts = {
-            asyncio.create_task(self.sources.run(), name="sources"),
-            asyncio.create_task(self.channels.run(), name="channels"),
-            asyncio.create_task(self.mutes.run(), name="mutes"),
-            asyncio.create_task(keep_healed(self.scheduler, self.sink), name="healing"),
-            asyncio.create_task(keep_released(self.sink), name="leases"),
-        }
-        stopping = asyncio.create_task(stop.wait(), name="stop")
-        ended, _ = await asyncio.wait({kopf, stopping, *parts}, return_when=asyncio.FIRST_COMPLETED)
-        stop.set()
-        await asyncio.gather(
-            self.scheduler.stop(GRACE_SECONDS), asyncio.wait({kopf}, timeout=GRACE_SECONDS)
-        )
-        for task in (kopf, stopping, *parts):
-            task.cancel()
-        await asyncio.wait({kopf, *parts}, timeout=CLOSING_SECONDS)
-        closing = {asyncio.create_task(each.close()) for each in (self.sources, self.channels)}
-        await asyncio.wait(closing, timeout=CLOSING_SECONDS)
-        for task in ended:
-            task.result()
+    Raises:
+        Exception: one ended by itself, which is a bug; the process must end too, to be
+            started again.
+    """
+    # What leads ends by itself, the Lease given back; kopf may need a push.
+    kopf = asyncio.create_task(watching, name="kopf")
+    leader = asyncio.create_task(leading, name="leading")
+    ended, _ = await asyncio.wait({kopf, leader}, return_when=asyncio.FIRST_COMPLETED)
+    stop.set()
+    await asyncio.wait({kopf, leader}, timeout=STOPPING_SECONDS)
+    for task in (kopf, leader):
+        task.cancel()
+    await asyncio.wait({kopf, leader}, timeout=CLOSING_SECONDS)
+    for task in ended:
+        task.result()
 
 
 async def _let_go(engine: AsyncEngine) -> None:
@@ -199,9 +200,11 @@ def _joined(
     sink: Sink,
     telemetry: PrometheusTelemetry,
     *,
+    caches: Caches,
+    authority: Authority,
     cluster: str,
-) -> _Operator:
-    """The application over its adapters.
+) -> Term:
+    """The application over its adapters, for one term.
 
     Policies and what is around them know each other: what changes wakes policies, which
     only exist once all is joined.
@@ -212,47 +215,58 @@ def _joined(
         maker=instruments(),
         secrets=secrets,
         namespaces=namespaces,
-        store=source_store(connection),
+        store=FencedStatusStore(source_store(connection), authority),
         clock=clock,
         telemetry=telemetry,
         on_change=lambda source: scheduler.source_changed(source),
     )
     channels = ChannelDirectory(
-        maker=Notifiers(),
+        maker=FencedNotifiers(Notifiers(), authority),
         secrets=secrets,
         namespaces=namespaces,
-        store=channel_store(connection),
+        store=FencedStatusStore(channel_store(connection), authority),
         clock=clock,
         telemetry=telemetry,
         alerts=lambda channel, now: alerting.of(channel, now),
         on_change=lambda channel: scheduler.channel_changed(channel),
     )
     mutes = MuteDirectory(
-        store=mute_store(connection),
+        store=FencedStatusStore(mute_store(connection), authority),
         clock=clock,
         telemetry=telemetry,
         policy_of=lambda namespace, name: scheduler.policy_named(namespace, name),
         on_change=lambda namespace, name: scheduler.mute_changed(namespace, name),
     )
-    around = Around(cluster=cluster, mutes=mutes, channels=channels, remedies=sources)
+    remedies = FencedRemedies(sources, authority)
+    around = Around(cluster=cluster, mutes=mutes, channels=channels, remedies=remedies)
+    events = KubernetesEventRecorder(connection, instance=platform.node())
     scheduler = Scheduler(
         Services(
-            store=policy_store(connection),
+            store=FencedStatusStore(policy_store(connection), authority),
             sink=sink,
-            events=KubernetesEventRecorder(connection, instance=platform.node()),
+            events=FencedEventRecorder(events, authority),
             measurer=sources,
             telemetry=telemetry,
             clock=clock,
             around=around,
+            authority=authority,
         )
     )
     alerting = Alerting(scheduler, around)
-    return _Operator(
+    relay = Relay(
         scheduler=scheduler,
         sources=sources,
         channels=channels,
         mutes=mutes,
         namespaces=namespaces,
+    )
+    return Term(
+        caches=caches,
+        relay=relay,
+        scheduler=scheduler,
+        sources=sources,
+        channels=channels,
+        mutes=mutes,
         sink=sink,
     )
 
@@ -289,7 +303,7 @@ def _stopped_by_signals() -> asyncio.Event:
     return stop
 
 
-async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, str]) -> str | None:
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
     """What the work gives; None if told to stop before that."""
     working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
     try:

@@ -78,6 +78,8 @@ def judge(
 
 HEALTHY = {
     'governor_build_info{version="0.1.0"}': "1x60",
+    'governor_leader{pod="governor-1"}': "1x60",
+    'governor_leader{pod="governor-2"}': "0x60",
     # The clock of these tests starts at 0 and so do the ticks: one a minute.
     "governor_last_tick_timestamp_seconds": "0+60x60",
     'governor_channel_ready{channel="oncall"}': "1x60",
@@ -117,6 +119,14 @@ def test_an_operator_without_policies_is_not_absent_and_owes_no_tick(
     idle = {'governor_build_info{version="0.1.0"}': "1x60"}
 
     judge(promtool, tmp_path, idle, "40m", {})
+
+
+def test_replicas_of_which_none_leads_are_noticed(promtool: Path, tmp_path: Path) -> None:
+    """A takeover takes less."""
+    none = HEALTHY | {'governor_leader{pod="governor-1"}': "1x10 0x50"}
+
+    judge(promtool, tmp_path, none, "11m", {})
+    judge(promtool, tmp_path, none, "20m", {"GovernorNoLeader": [{}]})
 
 
 def test_ticks_that_stop_are_noticed_while_the_process_still_answers(

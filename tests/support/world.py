@@ -10,6 +10,7 @@ from typing import Any, Self
 from tests.support.around import ScriptedAround
 from tests.support.builders import NOON, VALUES, spec
 
+from governor.adapters.memory.authority import InMemoryAuthority
 from governor.adapters.memory.events import InMemoryEventRecorder
 from governor.adapters.memory.sink import InMemorySink
 from governor.adapters.memory.status_store import InMemoryStatusStore
@@ -63,6 +64,7 @@ class World:
         self.clock = HandClock()
         self.measurer = ScriptedMeasurer()
         self.around = ScriptedAround()
+        self.authority = InMemoryAuthority()
         self.scheduler = self._fresh()
 
     async def __aenter__(self) -> Self:
@@ -86,6 +88,7 @@ class World:
                 telemetry=self.telemetry,
                 clock=self.clock,
                 around=self.around.around(),
+                authority=self.authority,
             )
         )
 

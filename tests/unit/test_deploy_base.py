@@ -55,7 +55,10 @@ def test_the_operator_has_the_rights_of_rule_30_and_no_other(base: list[Manifest
         ("", "namespaces"): read,
         ("apiextensions.k8s.io", "customresourcedefinitions"): read,
     }
-    assert granted(one(base, "Role", "governor")) == {("", "secrets"): {"get"}}
+    assert granted(one(base, "Role", "governor")) == {
+        ("", "secrets"): {"get"},
+        ("coordination.k8s.io", "leases"): {"get", "create", "update"},
+    }
 
 
 def test_the_rights_are_bound_to_the_operator_alone(base: list[Manifest]) -> None:
@@ -132,11 +135,18 @@ def test_pods_meet_the_restricted_standard(base: list[Manifest], kind: str, name
     assert "memory" in container["resources"]["limits"]
 
 
-def test_one_replica_is_replaced_never_doubled(base: list[Manifest]) -> None:
+def test_one_of_two_replicas_is_always_there(base: list[Manifest]) -> None:
+    """A rolling update starts a new one first, and a drain takes one at a time."""
     spec = one(base, "Deployment", "governor")["spec"]
+    budget = one(base, "PodDisruptionBudget", "governor")["spec"]
 
-    assert spec["replicas"] == 1
-    assert spec["strategy"] == {"type": "Recreate"}
+    assert spec["replicas"] == 2
+    assert spec["strategy"] == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+    }
+    assert budget["maxUnavailable"] == 1
+    assert budget["selector"] == spec["selector"]
 
 
 def test_the_pod_is_given_time_for_the_longest_query_and_the_deliveries_after(
@@ -205,6 +215,7 @@ def test_the_base_needs_no_crd_that_it_does_not_bring(base: list[Manifest]) -> N
         "v1",
         "apps/v1",
         "batch/v1",
+        "policy/v1",
         "admissionregistration.k8s.io/v1",
         "rbac.authorization.k8s.io/v1",
         "apiextensions.k8s.io/v1",

@@ -14,6 +14,8 @@ class Clock:
     """Seconds that pass when the test says so."""
 
     seconds: float = 1000.0
+    role: str = "leader"
+    """What the replica is."""
 
     def __call__(self) -> float:
         """What time it is."""
@@ -29,7 +31,13 @@ def clock() -> Clock:
 @pytest.fixture
 def liveness(clock: Clock) -> Liveness:
     """Two watched kinds, small limits."""
-    return Liveness(kinds=(POLICIES, SOURCES), monotonic=clock, tick_limit=180, watch_limit=300)
+    return Liveness(
+        kinds=(POLICIES, SOURCES),
+        monotonic=clock,
+        role=lambda: clock.role,
+        tick_limit=180,
+        watch_limit=300,
+    )
 
 
 @pytest.fixture
@@ -134,3 +142,20 @@ def test_a_removed_crd_makes_it_unready_not_dead(listed: Liveness, clock: Clock)
 
     assert listed.alive().ok
     assert not listed.ready().ok
+
+
+def test_a_standby_is_ready_and_says_so(listed: Liveness, clock: Clock) -> None:
+    """A rolling update need not wait until it leads."""
+    clock.role = "standby"
+
+    assert listed.ready().ok
+    assert listed.ready().role == "standby"
+
+
+def test_who_never_saw_the_lease_is_alive_but_not_ready(listed: Liveness, clock: Clock) -> None:
+    """Without a right to it nobody would ever lead: a rolling update must stop there."""
+    clock.role = "unknown"
+
+    assert listed.alive().ok
+    assert not listed.ready().ok
+    assert listed.ready().checks["lease"] == "not seen yet"

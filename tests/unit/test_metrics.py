@@ -296,6 +296,23 @@ def test_the_exposition_names_what_runs_and_invents_nothing(scraped: Scraped) ->
         'governor_pending{target="dispatch"} 0.0',
         'governor_pending{target="remediation"} 0.0',
         "governor_checks_without_series 0.0",
+        "governor_leader 0.0",
+        "governor_leader_takeovers_total 0.0",
         next(line for line in samples if line.startswith("governor_build_info")),
     ]
     assert 'cluster="prod"' in text
+
+
+def test_only_the_leader_speaks_of_objects(scraped: Scraped) -> None:
+    """What it knew when it ceased to lead is another's to say."""
+    telemetry = scraped.telemetry
+    telemetry.leads(leading=True)
+    telemetry.source_ready("platform", ready=True)
+    assert scraped.value("governor_leader") == 1
+    assert scraped.value("governor_leader_takeovers_total") == 1
+
+    telemetry.leads(leading=False)
+
+    assert scraped.value("governor_leader") == 0
+    assert scraped.value("governor_leader_takeovers_total") == 1
+    assert scraped.value("governor_source_ready", source="platform") is None

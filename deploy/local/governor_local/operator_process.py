@@ -165,6 +165,7 @@ class OperatorProcess(Server):
             "GOVERNOR_METRICS_ADDRESS": f"127.0.0.1:{self.metrics_port}",
             "GOVERNOR_HEALTH_ADDRESS": f"127.0.0.1:{self.port}",
             "GOVERNOR_CLUSTER_NAME": self._name_of_stack,
+            "GOVERNOR_IDENTITY": self.name,
             "GOVERNOR_LOG_FORMAT": "json",
             **self._settings,
         }

@@ -1,5 +1,6 @@
-"""The wall clock."""
+"""The machine's clocks."""
 
+import time
 from datetime import UTC, datetime
 
 
@@ -9,3 +10,8 @@ class SystemClock:
     def now(self) -> datetime:
         """The wall clock, aware, in UTC."""
         return datetime.now(UTC)
+
+
+def sleepless() -> float:
+    """Seconds that never jump, and go on while the machine sleeps (as CLOCK_MONOTONIC's don't)."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

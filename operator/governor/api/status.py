@@ -14,7 +14,28 @@ from governor.api.conditions import Conditions
 from governor.api.log import Count, Entry, Message, Word
 from governor.values.model import ATOMIC, StatusModel
 from governor.values.reasons import Reason, Verdict
-from governor.values.rules import Distinct, Keyed
+from governor.values.rules import VALIDATIONS, Distinct, Keyed
+
+LATEST_EPOCH = 4_102_444_800_000
+"""The year 2100: a higher one was made up, and would leave no room for a next one."""
+
+Epoch = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=LATEST_EPOCH,
+        json_schema_extra={
+            "format": "int64",
+            VALIDATIONS: [
+                {
+                    "rule": "self >= oldSelf",
+                    "message": "a leader of an earlier term can't write: another one leads now",
+                }
+            ],
+        },
+    ),
+]
+"""When a leader's term began, in milliseconds since 1970."""
 
 
 class FindingRef(StatusModel):
@@ -233,6 +254,10 @@ class PolicyStatus(StatusModel):
 
     observed_generation: Count | None = None
     """The generation of the spec that this status is about."""
+
+    epoch: Epoch | None = None
+    """The term of the operator's leader that wrote this status. It never goes back, so that
+    a leader that is none any more writes nothing."""
 
     verdict: Literal["Violated", "Error", "NoData", "Warning", "Ok", "Suspended"] | None = None
     """The worst check's verdict; Suspended while the policy is."""

@@ -23,7 +23,7 @@ class Alerting:
     def _subjects(self, channel: str) -> Iterator[Subject]:
         for runner in self._policies:
             policy, spec = runner.policy, runner.spec
-            if policy is None or spec is None or policy.notify is None:
+            if policy is None or spec is None or policy.notify is None or not runner.claimed:
                 continue
             key = runner.subject.key
             if channel not in policy.notify.channels:

@@ -14,6 +14,7 @@ class Listing(Protocol):
 
     def seen(self, body: Json) -> None: ...
     def gone(self, uid: str) -> None: ...
+    def listed(self) -> None: ...
 
 
 class Relay:
@@ -79,3 +80,8 @@ class Relay:
     def namespace_gone(self, name: str) -> None:
         """A namespace was deleted."""
         self._namespaces.gone(name)
+
+    def listed(self) -> None:
+        """Everything that policies depend on was seen."""
+        for directory in (self._sources, self._channels, self._mutes):
+            directory.listed()

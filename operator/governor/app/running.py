@@ -66,8 +66,7 @@ class PolicyRunner:
         self._courier = Courier(self._key, services, on_news=self._wake.set, muted=self._muted)
         self._courier.revise(revision_of(seen), self._understood.spec)
         self._courier.inspect(self._base.written)
-        # What an earlier process decided and did not get to tell.
-        self._courier.owe(self._base.written)
+        self._restating = False
         self._wake.set()
 
     @property
@@ -84,6 +83,11 @@ class PolicyRunner:
     def confirmed(self) -> PolicyStatus:
         """The status as the API server has it."""
         return self._base.written
+
+    @property
+    def claimed(self) -> bool:
+        """Whether this term has written the status; before that, nothing of it is acted on."""
+        return self._writing.claimed
 
     @property
     def _suspended(self) -> bool:
@@ -131,14 +135,9 @@ class PolicyRunner:
         self._wake.set()
 
     def restate(self) -> None:
-        """Says again to the sink what the confirmed status knows of findings."""
-        if self.policy is not None:
-            decision = Decision(
-                policy_uid=self._key.uid,
-                generation=self._understood.generation,
-                at=self._services.clock.now(),
-            )
-            self._courier.restate(restate(decision, self.policy, self._base.written))
+        """Says again to the sink what the confirmed status knows of findings, soon."""
+        self._restating = True
+        self._wake.set()
 
     async def run(self) -> None:
         """Works until cancelled, or stopped: then it has told what could be told."""
@@ -257,8 +256,19 @@ class PolicyRunner:
         self._taking_over.looked_at(feedback.open_rows)
         if self.policy is not None:
             self._demands.met(self.policy, runs, feedback.run_now, self._services.clock.now())
+        if not self.claimed:
+            return
+        # Also what an earlier process decided, and did not get to tell.
         self._courier.owe(self._base.written, decided_at=self._decided_at)
         self._poking.look(self.policy, self._base.written)
+        if self._restating and self.policy is not None:
+            self._restating = False
+            decision = Decision(
+                policy_uid=self._key.uid,
+                generation=self._understood.generation,
+                at=self._services.clock.now(),
+            )
+            self._courier.restate(restate(decision, self.policy, self._base.written))
 
     def _muted(self, check: str, now: datetime) -> bool:
         policy = self.policy

@@ -30,6 +30,7 @@ class Scheduler:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._slots: dict[str, list[asyncio.TimerHandle]] = {}
         self._windows: dict[str, timedelta] = {}
+        self._stopped = False
 
     def __iter__(self) -> Iterator[PolicyRunner]:
         return iter(list(self._runners.values()))
@@ -44,6 +45,8 @@ class Scheduler:
 
     def policy_seen(self, body: Json) -> None:
         """A policy was listed, added or changed."""
+        if self._stopped:
+            return
         subject = Subject(body)
         uid = subject.key.uid
         if uid in self._runners:
@@ -111,6 +114,7 @@ class Scheduler:
 
         Nothing is lost: what was decided and not told stands in the statuses.
         """
+        self._stopped = True
         for uid in list(self._slots):
             self._disarm(uid)
         for runner in self._runners.values():

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from governor.app.around import Around
 from governor.app.delivering import Complaints
 from governor.app.measuring import Measurer
-from governor.app.ports import Clock, EventRecorder, Sink, StatusStore, Telemetry
+from governor.app.ports import Authority, Clock, EventRecorder, Sink, StatusStore, Telemetry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,4 +19,5 @@ class Services:
     around: Around
     telemetry: Telemetry
     clock: Clock
+    authority: Authority
     complaints: Complaints = field(default_factory=Complaints)

@@ -1,13 +1,15 @@
 """The one way a decision reaches the API server: fenced by the version it was taken on."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from governor.api.status import PolicyStatus
 from governor.app.bases import Base
 from governor.app.ports import ObjectKey
 from governor.app.services import Services
 from governor.app.subjects import Subject, dump
-from governor.domain.writes import causes_write, rider_due
+from governor.domain.leases import made_up
+from governor.domain.writes import causes_write, owes, rider_due
 from governor.errors import ConflictError, UnavailableError
 
 ATTEMPTS = 4
@@ -31,6 +33,8 @@ class Writing:
         self._base = base
         self._services = services
         self._look = look
+        self.claimed = False
+        """Whether this term has written the status: before that, nothing of it is acted on."""
 
     async def write(self, decide: Callable[[], PolicyStatus]) -> bool:
         """Writes what is decided until the API server has it, if it is worth a write.
@@ -44,10 +48,12 @@ class Writing:
         generation = base.subject.generation
         for _ in range(ATTEMPTS):
             now = services.clock.now()
-            status = decide()
+            decided = decide().model_copy(update={"epoch": base.written.epoch})
+            status = decided.model_copy(update={"epoch": self._epoch(now)})
             services.telemetry.evaluated(self._key, status)
-            rides = status != base.written and rider_due(self._key.uid, base.written_at, now)
-            if not (causes_write(base.written, status) or rides):
+            rides = decided != base.written and rider_due(self._key.uid, base.written_at, now)
+            claims = not self.claimed and owes(status)
+            if not (causes_write(base.written, status) or rides or claims):
                 base.hold(status)
                 return True
             try:
@@ -60,5 +66,11 @@ class Writing:
                     return False
             else:
                 base.confirm(Subject(answer), status, now)
+                self.claimed = True
                 return True
         raise ConflictError(f"{ATTEMPTS} writes in a row met a newer version")
+
+    def _epoch(self, now: datetime) -> int | None:
+        """Our term's. None takes away one that was made up, and would refuse every write."""
+        theirs = self._base.written.epoch
+        return None if theirs and made_up(theirs, now) else self._services.authority.epoch

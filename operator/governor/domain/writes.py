@@ -28,6 +28,18 @@ def rider_due(uid: str, written: datetime | None, now: datetime) -> bool:
     return written is None or now - written >= rider_period(uid)
 
 
+def owes(status: PolicyStatus) -> bool:
+    """Whether something of a status is to be told, or told again: so it must be ours first."""
+    return (
+        bool(status.pending)
+        or any(each.finding or each.last_finding for each in status.findings)
+        or any(
+            each.finding or each.last_finding or each.blind or each.last_blind
+            for each in status.checks
+        )
+    )
+
+
 def _essence(status: PolicyStatus) -> tuple[object, ...]:
     return (
         status.observed_generation,

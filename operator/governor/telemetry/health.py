@@ -8,6 +8,9 @@ was. It reads no clock but the one that it is given.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+LEADER, STANDBY, UNKNOWN = "leader", "standby", "unknown"
+"""What a replica may be."""
+
 TICK_LIMIT = 180.0
 """Seconds without a tick that are too long: three times the longest tick."""
 
@@ -21,6 +24,8 @@ class Health:
     """The answer to one question, and why."""
 
     ok: bool
+    role: str
+    """`leader`, `standby`; or `unknown`, if the Lease was never seen."""
     checks: dict[str, str] = field(default_factory=dict)
     """What was looked at → what was found."""
 
@@ -33,6 +38,7 @@ class Liveness:
         *,
         kinds: Iterable[str],
         monotonic: Callable[[], float],
+        role: Callable[[], str],
         tick_limit: float = TICK_LIMIT,
         watch_limit: float = WATCH_LIMIT,
     ) -> None:
@@ -41,10 +47,12 @@ class Liveness:
         Args:
             kinds: the resources that must be watched for the operator to be ready.
             monotonic: seconds that never jump.
+            role: what this replica is, as `Health.role`.
             tick_limit: seconds without a tick that are too long.
             watch_limit: seconds without activity of a watch that are too long.
         """
         self._monotonic = monotonic
+        self._role = role
         self._tick_limit = tick_limit
         self._watch_limit = watch_limit
         self._heard: dict[str, float | None] = dict.fromkeys(kinds)
@@ -81,12 +89,14 @@ class Liveness:
         return self._health(unlisted_is_well=True)
 
     def ready(self) -> Health:
-        """Whether everything was listed, and is alive."""
+        """Whether everything was listed, the Lease too, and is alive; a standby is ready."""
         return self._health(unlisted_is_well=False)
 
     def _health(self, *, unlisted_is_well: bool) -> Health:
-        now = self._monotonic()
+        now, role = self._monotonic(), self._role()
         answers = {"ticks": self._ticks(now)}
+        if role == UNKNOWN:
+            answers["lease"] = (unlisted_is_well, "not seen yet")
         for kind, heard in sorted(self._heard.items()):
             answers[f"watch {kind}"] = (
                 (unlisted_is_well, "not listed yet")
@@ -95,6 +105,7 @@ class Liveness:
             )
         return Health(
             ok=all(ok for ok, _ in answers.values()),
+            role=role,
             checks={name: text for name, (_, text) in answers.items()},
         )
 

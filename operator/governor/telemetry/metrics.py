@@ -88,6 +88,16 @@ class PrometheusTelemetry(Telemetry):
             ("channel",),
             registry=registry,
         )
+        self._leader = Gauge(
+            "governor_leader",
+            "1 while this replica leads, else 0. Only the leader has series of objects.",
+            registry=registry,
+        )
+        self._takeovers = Counter(
+            "governor_leader_takeovers_total",
+            "How often this replica began to lead.",
+            registry=registry,
+        )
         Gauge(
             "governor_build_info",
             "Always 1; the labels say what runs.",
@@ -145,3 +155,13 @@ class PrometheusTelemetry(Telemetry):
             self._channel_ready.remove_by_labels({"channel": name})
         else:
             self._channel_ready.labels(name).set(ready)
+
+    def leads(self, *, leading: bool) -> None:
+        """This replica begins to lead, or ends: what it knew of objects is another's to say."""
+        self._leader.set(leading)
+        if leading:
+            self._takeovers.inc()
+            return
+        self._policies.clear()
+        for metric in (self._source_ready, self._channel_ready, self._mutes):
+            metric.clear()

@@ -78,6 +78,11 @@ class PolicyCollector(Collector):
         if not self._policies:
             self._ticked = None
 
+    def clear(self) -> None:
+        """Drops every series."""
+        self._policies.clear()
+        self._ticked = None
+
     def ticked(self) -> None:
         """A timer of some policy fired."""
         self._ticked = self._now()

@@ -62,7 +62,8 @@ def _exposing(registry: CollectorRegistry) -> Handler:
 def _answering(ask: Callable[[], Health]) -> Handler:
     async def answer(_: web.Request) -> web.Response:
         health = ask()
-        body = {"status": "ok" if health.ok else "failing", "checks": health.checks}
+        status = "ok" if health.ok else "failing"
+        body = {"status": status, "role": health.role, "checks": health.checks}
         return web.json_response(body, status=200 if health.ok else 503)
 
     return answer

@@ -6,14 +6,14 @@ are looked for here, from one whole list.
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
 from governor.adapters.kubernetes.cluster import cluster_id, wait_for_crds
 from governor.adapters.kubernetes.connection import Connection, RefusedError
 from governor.adapters.kubernetes.listing import list_all
 from governor.api import API_VERSION
-from governor.app.ports import Json
+from governor.app.ports import Informed
 from governor.errors import StoreError
 
 RETRY_SECONDS = 2.0
@@ -25,25 +25,12 @@ _NOT_FOUND = 404
 _log = logging.getLogger(__name__)
 
 
-class Listing(Protocol):
-    """A directory of one kind of resource."""
-
-    def seen(self, body: Json) -> None: ...
-    def listed(self) -> None: ...
-
-
-class Labels(Protocol):
-    """Knows every namespace's labels."""
-
-    def seen(self, name: str, labels: Mapping[str, str]) -> None: ...
-
-
-class Policies(Protocol):
-    """Knows policies, and may know some that are gone."""
+class Caches(Informed, Protocol):
+    """Keeps what is seen, and may know policies that are gone."""
 
     @property
-    def uids(self) -> Collection[str]: ...
-    def policy_gone(self, uid: str) -> None: ...
+    def uids(self) -> Collection[str]:
+        """Of every policy that is known."""
 
 
 async def identify(connection: Connection) -> str:
@@ -59,63 +46,59 @@ async def identify(connection: Connection) -> str:
         await asyncio.sleep(RETRY_SECONDS)
 
 
-async def prepare(
-    connection: Connection,
-    *,
-    directories: Mapping[str, Listing],
-    namespaces: Labels,
-    policies: Policies,
-) -> None:
+async def prepare(connection: Connection, caches: Caches) -> None:
     """Returns once our CRDs are served, and all that policies depend on is known.
 
     Policies are seen after that: none must find a source missing, or tell what is
-    muted, only because it was not listed yet.
-
-    Args:
-        connection: whom to ask.
-        directories: what policies depend on, by the plural of its kind.
-        namespaces: likewise.
-        policies: those that are gone are forgotten, while the CRDs are missing, too.
+    muted, only because it was not listed yet. Those that are gone are forgotten, also
+    while the CRDs are missing.
     """
     while True:
-        forgetting = asyncio.create_task(_forget_again_and_again(connection, policies))
+        forgetting = asyncio.create_task(_forget_again_and_again(connection, caches))
         try:
             await wait_for_crds(connection, _report)
         finally:
             forgetting.cancel()
         try:
-            for kind, directory in directories.items():
-                async for body in list_all(connection, f"/apis/{API_VERSION}/{kind}"):
-                    directory.seen(body)
-            async for body in list_all(connection, "/api/v1/namespaces"):
-                metadata = body["metadata"]
-                namespaces.seen(metadata["name"], metadata.get("labels") or {})
-            await _forget(connection, policies)
+            await _list(connection, caches)
+            await _forget(connection, caches)
         except StoreError as error:
             _log.warning("what policies depend on can't be listed yet", extra={"error": str(error)})
             await asyncio.sleep(RETRY_SECONDS)
         else:
-            for directory in directories.values():
-                directory.listed()
+            caches.listed()
             return
 
 
-async def _forget_again_and_again(connection: Connection, policies: Policies) -> None:
-    while policies.uids:
+async def _list(connection: Connection, informed: Informed) -> None:
+    async for body in list_all(connection, "/api/v1/namespaces"):
+        metadata = body["metadata"]
+        informed.namespace_seen(metadata["name"], metadata.get("labels") or {})
+    for plural, seen in (
+        ("governancesources", informed.source_seen),
+        ("governancechannels", informed.channel_seen),
+        ("governancemutes", informed.mute_seen),
+    ):
+        async for body in list_all(connection, f"/apis/{API_VERSION}/{plural}"):
+            seen(body)
+
+
+async def _forget_again_and_again(connection: Connection, caches: Caches) -> None:
+    while caches.uids:
         try:
-            await _forget(connection, policies)
+            await _forget(connection, caches)
         except StoreError as error:
             _log.debug("policies can't be listed", extra={"error": str(error)})
         await asyncio.sleep(RETRY_SECONDS)
 
 
-async def _forget(connection: Connection, policies: Policies) -> None:
+async def _forget(connection: Connection, caches: Caches) -> None:
     """Forgets the policies that a whole list does not have; without their CRD there are none.
 
     Raises:
         StoreError: it can't be listed now; nothing was forgotten.
     """
-    known = set(policies.uids)
+    known = set(caches.uids)
     if not known:
         return
     try:
@@ -125,7 +108,7 @@ async def _forget(connection: Connection, policies: Policies) -> None:
             raise
         there = set()
     for uid in known - there:
-        policies.policy_gone(uid)
+        caches.policy_gone(uid)
 
 
 def _report(missing: Sequence[str]) -> None:

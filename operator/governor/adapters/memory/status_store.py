@@ -7,15 +7,12 @@ or after the write was done.
 
 import copy
 import itertools
-from collections import deque
-from typing import Any, Literal
+from typing import Any
 from uuid import uuid4
 
+from governor.adapters.memory.faults import Fault, Faults
 from governor.app.ports import Json, ObjectKey
-from governor.errors import ConflictError, GoneError, StoreError, UnavailableError
-
-Fault = Literal["before", "after"]
-"""When the connection breaks: before the request is done, or after, the answer lost."""
+from governor.errors import ConflictError, GoneError, StoreError
 
 
 class InMemoryStatusStore:
@@ -25,13 +22,13 @@ class InMemoryStatusStore:
         self._kind = kind
         self._objects: dict[tuple[str, str], dict[str, Any]] = {}
         self._versions = itertools.count(1)
-        self._faults: deque[Fault | StoreError] = deque()
+        self._faults = Faults()
         self.writes = 0
         """How many statuses were replaced, whether the answer arrived or not."""
 
     def fail(self, *faults: Fault | StoreError) -> None:
         """Plants faults, one for each of the next requests; an error is raised as it is."""
-        self._faults.extend(faults)
+        self._faults.plant(*faults)
 
     def create(
         self, namespace: str, name: str, spec: Json, *, annotations: Json | None = None
@@ -88,16 +85,16 @@ class InMemoryStatusStore:
 
     async def read(self, key: ObjectKey) -> Json:
         """As the port says."""
-        fault = self._next_fault()
+        fault = self._faults.begin()
         body = copy.deepcopy(self._find(key))
-        self._lose(fault)
+        self._faults.answer(fault)
         if body["metadata"]["uid"] != key.uid:
             raise GoneError(f"{key.name!r} is another object now")
         return body
 
     async def replace_status(self, key: ObjectKey, resource_version: str, status: Json) -> Json:
         """As the port says."""
-        fault = self._next_fault()
+        fault = self._faults.begin()
         body = self._find(key)
         if body["metadata"]["uid"] != key.uid:
             raise ConflictError(f"{key.name!r} is another object now")
@@ -107,7 +104,7 @@ class InMemoryStatusStore:
             body["status"] = copy.deepcopy(dict(status))
             self._stored(body)
         self.writes += 1
-        self._lose(fault)
+        self._faults.answer(fault)
         return copy.deepcopy(body)
 
     def _find(self, key: ObjectKey) -> dict[str, Any]:
@@ -119,16 +116,3 @@ class InMemoryStatusStore:
     def _stored(self, body: dict[str, Any]) -> Json:
         body["metadata"]["resourceVersion"] = str(next(self._versions))
         return copy.deepcopy(body)
-
-    def _next_fault(self) -> Fault | None:
-        fault = self._faults.popleft() if self._faults else None
-        if fault == "before":
-            raise UnavailableError("planted: lost before the request")
-        if isinstance(fault, StoreError):
-            raise fault
-        return fault
-
-    @staticmethod
-    def _lose(fault: Fault | None) -> None:
-        if fault == "after":
-            raise UnavailableError("planted: the answer was lost")

@@ -31,6 +31,8 @@ class InMemoryTelemetry(Telemetry):
     muted: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     """Namespace and name of a policy → its active and refused mutes."""
 
+    leading: list[bool] = field(default_factory=list)
+
     def evaluated(self, key: ObjectKey, status: PolicyStatus) -> None:
         """Keeps the latest status of each policy."""
         self.statuses[key] = status
@@ -74,3 +76,10 @@ class InMemoryTelemetry(Telemetry):
             self.channels.pop(name, None)
         else:
             self.channels[name] = ready
+
+    def leads(self, *, leading: bool) -> None:
+        """Keeps every change; at an end, drops what was kept of objects."""
+        self.leading.append(leading)
+        if not leading:
+            for kept in (self.statuses, self.muted, self.sources, self.channels):
+                kept.clear()

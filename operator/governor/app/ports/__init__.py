@@ -14,6 +14,7 @@ from governor.app.ports.kubernetes import (
     SecretReader,
     StatusStore,
 )
+from governor.app.ports.leading import Authority, LeaseStore
 from governor.app.ports.measuring import Deprecation, Instrument, InstrumentMaker
 from governor.app.ports.sink import (
     DispatchOrder,
@@ -28,6 +29,7 @@ from governor.app.ports.telemetry import Clock, Telemetry
 
 __all__ = [
     "AlertNotifier",
+    "Authority",
     "Clock",
     "Deprecation",
     "DispatchOrder",
@@ -39,6 +41,7 @@ __all__ = [
     "Instrument",
     "InstrumentMaker",
     "Json",
+    "LeaseStore",
     "Notifier",
     "NotifierMaker",
     "ObjectKey",

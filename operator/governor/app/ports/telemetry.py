@@ -44,3 +44,6 @@ class Telemetry(Protocol):
 
     def source_ready(self, name: str, ready: bool | None) -> None:
         """A source's latest probing; None: it is gone."""
+
+    def leads(self, *, leading: bool) -> None:
+        """This replica begins to lead, or ends: then every series of an object goes."""

@@ -1,0 +1,68 @@
+"""One term of leading: everything that only the leader does, built anew for each.
+
+Nothing of an earlier term is left in memory: what counts stands in the statuses.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+from governor.app.caches import Caches
+from governor.app.channels import ChannelDirectory
+from governor.app.healing import keep_healed, keep_released
+from governor.app.mutes import MuteDirectory
+from governor.app.ports import Sink
+from governor.app.relaying import Relay
+from governor.app.scheduling import Scheduler
+from governor.app.sources import SourceDirectory
+
+GRACE_SECONDS = 8.0
+"""At a stop, so long may what is under way take; then it is cancelled."""
+
+CLOSING_SECONDS = 2.0
+"""So long may connections take to close after that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """The application's parts (`app.leading.Term`)."""
+
+    caches: Caches
+    relay: Relay
+    scheduler: Scheduler
+    sources: SourceDirectory
+    channels: ChannelDirectory
+    mutes: MuteDirectory
+    sink: Sink
+
+    async def run(self) -> None:
+        """Works until cancelled.
+
+        Raises:
+            Exception: a part ended by itself, which is a bug.
+        """
+        parts: dict[str, Callable[[], Coroutine[Any, Any, None]]] = {
+            "sources": self.sources.run,
+            "channels": self.channels.run,
+            "mutes": self.mutes.run,
+            "healing": lambda: keep_healed(self.scheduler, self.sink),
+            "leases": lambda: keep_released(self.sink),
+        }
+        tasks = {asyncio.create_task(run(), name=name) for name, run in parts.items()}
+        try:
+            with self.caches.relayed_to(self.relay):
+                ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in ended:
+                task.result()
+        finally:
+            await self.scheduler.stop()
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks, timeout=CLOSING_SECONDS)
+            closing = {asyncio.create_task(each.close()) for each in (self.sources, self.channels)}
+            await asyncio.wait(closing, timeout=CLOSING_SECONDS)
+
+    async def finish(self) -> None:
+        """What is under way ends, and what can be told is told; within `GRACE_SECONDS`."""
+        await self.scheduler.stop(GRACE_SECONDS)
