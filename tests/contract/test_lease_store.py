@@ -13,7 +13,7 @@ from governor.adapters.kubernetes.lease_store import LEASE, KubernetesLeaseStore
 from governor.adapters.memory.lease_store import InMemoryLeaseStore
 from governor.app.ports import LeaseStore
 from governor.domain.leases import Lease, released
-from governor.errors import ConflictError, GoneError
+from governor.errors import ConflictError
 from governor_local.stack import Stack
 
 NOW = datetime(2026, 11, 25, 12, 30, 0, 123000, tzinfo=UTC)
@@ -45,8 +45,13 @@ def store(request: pytest.FixtureRequest) -> LeaseStore:
 
 async def test_there_is_none_at_first(store: LeaseStore) -> None:
     assert await store.read() is None
-    with pytest.raises(GoneError):
-        await store.replace("1", FIRST)
+
+
+async def test_one_that_somebody_deleted_is_made_anew(store: LeaseStore) -> None:
+    """An update of a Lease that is not there creates it (`AllowCreateOnUpdate`)."""
+    version = await store.replace("1", FIRST)
+
+    assert await store.read() == (version, FIRST)
 
 
 async def test_it_reads_as_it_was_written(store: LeaseStore) -> None:

@@ -24,7 +24,7 @@ from governor.domain.leases import (
     seen,
     taken,
 )
-from governor.errors import ConflictError, GoneError, NotLeadingError, StoreError
+from governor.errors import ConflictError, NotLeadingError, StoreError
 
 REQUEST_SECONDS = 5.0
 """So long may one request take: two fit before a renewal is too late."""
@@ -188,8 +188,6 @@ class Leadership:
         lease = renewed(ours.lease, self._clock.now(), highest_epoch=self._highest_epoch())
         try:
             version = await self._store.replace(ours.version, lease)
-        except GoneError:  # somebody deleted it; who makes it anew leads
-            version = await self._store.create(lease)
         except ConflictError:  # somebody wrote to it; or we did, and the answer was lost
             found = await self._store.read()
             if found is None:

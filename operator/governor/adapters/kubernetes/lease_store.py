@@ -7,7 +7,7 @@ from typing import Any
 
 from governor.adapters.kubernetes.connection import Connection, RefusedError
 from governor.domain.leases import LEASE_SECONDS, Lease
-from governor.errors import ConflictError, GoneError, StoreError
+from governor.errors import ConflictError
 from governor.values.moments import rfc3339
 
 LEASE = "governor"
@@ -51,19 +51,11 @@ class KubernetesLeaseStore:
         try:
             answer = await self._connection.request(method, path, body=body)
         except RefusedError as error:
-            raise _told(error) from error
+            if error.status == HTTPStatus.CONFLICT:
+                raise ConflictError(str(error)) from error
+            raise
         version: str = answer["metadata"]["resourceVersion"]
         return version
-
-
-def _told(error: RefusedError) -> StoreError:
-    match error.status:
-        case HTTPStatus.CONFLICT:
-            return ConflictError(str(error))
-        case HTTPStatus.NOT_FOUND:
-            return GoneError(str(error))
-        case _:
-            return error
 
 
 def _written(lease: Lease) -> dict[str, Any]:

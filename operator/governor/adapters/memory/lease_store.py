@@ -4,7 +4,7 @@ import itertools
 
 from governor.adapters.memory.faults import Fault, Faults
 from governor.domain.leases import Lease
-from governor.errors import ConflictError, GoneError, StoreError
+from governor.errors import ConflictError, StoreError
 
 
 class InMemoryLeaseStore:
@@ -42,9 +42,7 @@ class InMemoryLeaseStore:
     async def replace(self, version: str, lease: Lease) -> str:
         """As the port says."""
         fault = self._faults.begin()
-        if self.lease is None:
-            raise GoneError("there is none")
-        if version != self._version:
+        if self.lease is not None and version != self._version:
             raise ConflictError("it was written since")
         self.put(lease)
         self._faults.answer(fault)

@@ -24,11 +24,10 @@ class LeaseStore(Protocol):
         """
 
     async def replace(self, version: str, lease: Lease) -> str:
-        """Replaces that version of it; the new version.
+        """Replaces that version of it; the new version. One that somebody deleted is made anew.
 
         Raises:
             ConflictError: it is not that version any more.
-            GoneError: there is none.
             StoreError: it can't be written.
         """
 
