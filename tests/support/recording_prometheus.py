@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from tests.support.aside import Aside
 from tests.support.http_world import Asked, answering_json, http_world, stalling
 
-_ONE = {"resultType": "vector", "result": [{"metric": {}, "value": [0, "1"]}]}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
@@ -23,16 +21,22 @@ class Query:
 
 
 class RecordingPrometheus:
-    """Answers every query with one series of the value 1, unless it hangs."""
+    """Answers every query with one series of its value, 1 at first, unless it hangs."""
 
     def __init__(self, *, hanging: bool = False) -> None:
         self.url = ""
         self.hanging = hanging
+        self.value = 1
         self._queries: list[Query] = []
 
     def asked(self, text: str) -> list[Query]:
         """How often a query came in, in order."""
         return [query for query in tuple(self._queries) if query.text == text]
+
+    @property
+    def arrivals(self) -> list[datetime]:
+        """When each query came in, in order."""
+        return [query.arrived for query in tuple(self._queries)]
 
     async def behave(self, asked: Asked, writer: asyncio.StreamWriter) -> None:
         """What http_world does with a request."""
@@ -40,7 +44,9 @@ class RecordingPrometheus:
             time = datetime.fromtimestamp(float(asked.form["time"]), UTC)
             query = Query(text=asked.form["query"], time=time, arrived=datetime.now(UTC))
             self._queries.append(query)
-        data = _ONE if asked.path.endswith("/query") else {"version": "3.0.0"}
+        series = {"metric": {}, "value": [0, str(self.value)]}
+        answer = {"resultType": "vector", "result": [series]}
+        data = answer if asked.path.endswith("/query") else {"version": "3.0.0"}
         respond = answering_json(200, {"status": "success", "data": data})
         await (stalling() if self.hanging else respond)(asked, writer)
 

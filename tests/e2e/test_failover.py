@@ -1,0 +1,176 @@
+"""One of two replicas leads: through a crash, a rolling restart, and a leader that slept.
+
+Each of a hundred policies is measured every 5 s, so that a gap shows.
+"""
+
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from tests.support.asking import health, said, series
+from tests.support.cluster import Cluster, eventually
+from tests.support.manifests import policy, prometheus_source, promql
+from tests.support.recording_prometheus import RecordingPrometheus, recording_prometheus
+from tests.support.replica_pair import Pair, replica_pair, role
+from tests.support.witness import witnessed
+
+from governor_local.operator_process import Installation, OperatorProcess
+from governor_local.stack import Stack
+
+pytestmark = [pytest.mark.e2e]
+
+SOURCE = "failover"
+POLICIES = [f"p-{number:03}" for number in range(100)]
+AFTER_A_CRASH = timedelta(seconds=20)
+ROLLING = timedelta(seconds=3)
+PATIENCE = 60
+BAD = 3
+AT_ONCE = 10
+
+_log = logging.getLogger(__name__)
+
+
+@pytest.fixture
+def recorded(cluster: Cluster) -> Iterator[RecordingPrometheus]:
+    """A Prometheus that tells when it was asked, as a source."""
+    with recording_prometheus() as serving:
+        cluster.apply(prometheus_source(SOURCE, serving.url, timeout="30s"))
+        yield serving
+        cluster.stack.kubectl("delete", "governancesource", SOURCE)
+
+
+@pytest.fixture
+def pair(stack: Stack, installation: Installation, one_operator: OperatorProcess) -> Iterator[Pair]:
+    """Two replicas, instead of the session's operator."""
+    one_operator.stop()
+    stack.sink.start()
+    with replica_pair(stack, installation) as pair:
+        yield pair
+
+
+@pytest.fixture
+def policies(
+    cluster: Cluster, namespace: str, pair: Pair, recorded: RecordingPrometheus
+) -> list[str]:
+    """All of them, measured once and well."""
+    pair.leader()
+    checks = {name: promql("value", name, red_line=2, source=SOURCE) for name in POLICIES}
+    cluster.apply(*(policy(name, namespace, check) for name, check in checks.items()))
+    eventually(lambda: all(recorded.asked(name) for name in POLICIES), PATIENCE)
+    return POLICIES
+
+
+def opened_once(cluster: Cluster, namespace: str) -> None:
+    """Waits until every policy's finding is told: in one row and one Event."""
+    eventually(lambda: len(cluster.rows(namespace)) == len(POLICIES), PATIENCE)
+    for name in POLICIES:
+        cluster.told(name, namespace, PATIENCE)
+    opened = [e for e in cluster.events(namespace) if e["reason"] == "FindingOpened"]
+    assert sorted(event["regarding"]["name"] for event in opened) == POLICIES
+    assert sorted(row["policy"] for row in cluster.rows(namespace)) == POLICIES
+
+
+def test_after_a_crash_the_other_evaluates_and_tells_once(
+    cluster: Cluster,
+    namespace: str,
+    pair: Pair,
+    policies: list[str],
+    recorded: RecordingPrometheus,
+) -> None:
+    """What went wrong while nobody led is found by the one that leads then."""
+    leader = pair.leader()
+    standby = pair.other(leader)
+    assert health(standby, "readyz")[1]["role"] == "standby"
+    assert not series(standby, "governor_policy_verdict")
+
+    leader.kill()
+    recorded.value = BAD
+    killed = datetime.now(UTC)
+    eventually(lambda: recorded.arrivals[-1] > killed + timedelta(seconds=1), PATIENCE)
+
+    first = next(at for at in recorded.arrivals if at > killed)
+    _log.info("after a crash the other evaluates within %s", first - killed)
+    assert first - killed <= AFTER_A_CRASH
+    assert pair.leader() is standby
+    opened_once(cluster, namespace)
+
+
+def test_a_rolling_restart_leaves_no_gap(
+    cluster: Cluster,
+    namespace: str,
+    pair: Pair,
+    policies: list[str],
+    recorded: RecordingPrometheus,
+) -> None:
+    """Each is stopped in turn, and what opens meanwhile is told once."""
+    begun = datetime.now(UTC)
+    recorded.value = BAD
+    for _ in range(2):
+        leader = pair.leader()
+        leader.stop()
+        pair.leader()
+        leader.start()
+    opened_once(cluster, namespace)
+
+    arrivals = [at for at in recorded.arrivals if at >= begun - timedelta(seconds=1)]
+    longest = max(later - earlier for earlier, later in pairwise(arrivals))
+    _log.info("in a rolling restart nothing is evaluated for %s", longest)
+    assert longest <= ROLLING
+
+
+def test_a_leader_that_slept_writes_and_tells_nothing_when_it_wakes(
+    stack: Stack,
+    cluster: Cluster,
+    namespace: str,
+    pair: Pair,
+    policies: list[str],
+    recorded: RecordingPrometheus,
+    tmp_path: Path,
+) -> None:
+    """It was stopped in the midst of its ticks, and slept until its Lease was over."""
+    sleeper = pair.leader()
+    recorded.hanging = True
+    asked = len(recorded.arrivals)
+    # A source is asked so much at once; the other ticks wait for their turn.
+    eventually(lambda: len(recorded.arrivals) >= asked + AT_ONCE, PATIENCE)
+    sleeper.pause()
+    recorded.hanging, recorded.value = False, BAD
+    awake = pair.other(sleeper)
+    eventually(lambda: role(awake) == "leader", PATIENCE)
+    opened_once(cluster, namespace)
+    epochs = {cluster.status(name, namespace)["epoch"] for name in POLICIES}
+    before = cluster.rows(namespace), cluster.events(namespace)
+
+    with witnessed(stack, tmp_path) as witness:
+        sleeper.resume()
+        eventually(lambda: role(sleeper) == "standby", PATIENCE)
+        eventually(lambda: "leads no more" in [line.get("message") for line in said(sleeper)])
+        later = len(recorded.arrivals) + len(POLICIES)
+        eventually(lambda: len(recorded.arrivals) >= later, PATIENCE)
+        seen = [body for body in witness.objects() if body["kind"] == "GovernancePolicy"]
+
+    assert len(epochs) == 1
+    assert {body["status"]["epoch"] for body in seen} == epochs
+    assert [row["id"] for row in cluster.rows(namespace)] == [row["id"] for row in before[0]]
+    assert len(cluster.events(namespace)) == len(before[1])
+
+
+def test_an_epoch_that_somebody_wrote_stops_nobody(
+    stack: Stack, cluster: Cluster, namespace: str, pair: Pair, policies: list[str]
+) -> None:
+    """One that could be another leader's is topped; one that can be nobody's is taken away."""
+    pair.leader()
+    now = round(datetime.now(UTC).timestamp() * 1000)
+    forged = {"p-000": now + 3_600_000, "p-001": 4_102_444_800_000}
+    for name, epoch in forged.items():
+        which = ("governancepolicy", name, "-n", namespace, "--subresource=status")
+        stack.kubectl("patch", *which, "--type=merge", "-p", f'{{"status": {{"epoch": {epoch}}}}}')
+        cluster.run_now(name, namespace)
+
+    assert cluster.status("p-000", namespace)["epoch"] == forged["p-000"] + 1
+    assert cluster.status("p-001", namespace).get("epoch", 0) <= forged["p-000"] + 1
+    cluster.run_now("p-001", namespace)
+    cluster.run_now("p-002", namespace)
