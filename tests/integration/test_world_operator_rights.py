@@ -24,7 +24,7 @@ NEEDED = [
     ("update", f"governancemutes.{OURS}", "--subresource=status", "-n", "aiops"),
     ("create", "events.events.k8s.io", "-n", "aiops"),
     ("watch", "namespaces"),
-    ("watch", "customresourcedefinitions.apiextensions.k8s.io"),
+    ("get", "customresourcedefinitions.apiextensions.k8s.io"),
     ("get", "secrets", "-n", NAMESPACE),
 ]
 REFUSED = [
@@ -58,6 +58,7 @@ REFUSED = [
     ("create", "pods", "-n", NAMESPACE),
     ("update", "namespaces"),
     ("delete", "namespaces"),
+    ("watch", "customresourcedefinitions.apiextensions.k8s.io"),
     ("update", "customresourcedefinitions.apiextensions.k8s.io"),
     ("create", "serviceaccounts", "--subresource=token", "-n", NAMESPACE),
     ("create", "clusterrolebindings.rbac.authorization.k8s.io"),
