@@ -26,6 +26,9 @@ NEEDED = [
     ("watch", "namespaces"),
     ("get", "customresourcedefinitions.apiextensions.k8s.io"),
     ("get", "secrets", "-n", NAMESPACE),
+    ("get", "leases.coordination.k8s.io", "-n", NAMESPACE),
+    ("create", "leases.coordination.k8s.io", "-n", NAMESPACE),
+    ("update", "leases.coordination.k8s.io", "-n", NAMESPACE),
 ]
 REFUSED = [
     ("update", f"governancepolicies.{OURS}", "-n", "aiops"),
@@ -52,8 +55,9 @@ REFUSED = [
     ("update", "secrets", "-n", NAMESPACE),
     ("get", "configmaps", "-n", NAMESPACE),
     ("create", "configmaps", "-n", NAMESPACE),
-    ("get", "leases.coordination.k8s.io", "-n", NAMESPACE),
-    ("create", "leases.coordination.k8s.io", "-n", NAMESPACE),
+    ("delete", "leases.coordination.k8s.io", "-n", NAMESPACE),
+    ("list", "leases.coordination.k8s.io", "-n", NAMESPACE),
+    ("update", "leases.coordination.k8s.io", "-n", "aiops"),
     ("get", "pods", "-n", NAMESPACE),
     ("create", "pods", "-n", NAMESPACE),
     ("update", "namespaces"),
