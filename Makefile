@@ -11,7 +11,7 @@ INSTALLED := $(VENV)/.installed
 # Of `make test`, each with a stack of its own: most tests wait.
 WORKERS ?= 3
 
-.PHONY: help setup demo test lint types format crds lock mutants clean
+.PHONY: help setup demo test lint audit types format crds lock mutants clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -39,7 +39,11 @@ lint: $(INSTALLED) ## Lint, check the format, the types and the layers
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/mypy .ci/audit.py
 	$(BIN)/lint-imports
+
+audit: $(INSTALLED) ## Look for known vulnerabilities in the lock, and for secrets in the files
+	$(BIN)/python .ci/audit.py
 
 format: $(INSTALLED) ## Format the code
 	$(BIN)/ruff check --fix-only --quiet .

@@ -1,4 +1,7 @@
-"""Who can do what with work items; and that no caller can turn the functions to other ends."""
+"""Who can call what of work items; and that no caller can turn the functions to other ends.
+
+Their table, as every other: test_sink_grants.py.
+"""
 
 import re
 from uuid import uuid4
@@ -70,79 +73,6 @@ async def test_no_function_is_forgotten(work_database: WorkDatabase) -> None:
     assert {tuple(row[1:]) for row in rows} == {
         ("f", "governor_owner", '{"search_path=pg_catalog, pg_temp"}')
     }
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "SELECT 1 FROM governance_remediation_dispatch",
-        "INSERT INTO governance_remediation_dispatch (id) VALUES (gen_random_uuid())",
-        "UPDATE governance_remediation_dispatch SET attempts = 0",
-        "UPDATE governance_remediation_dispatch SET dispatch_status = 'succeeded'",
-        "DELETE FROM governance_remediation_dispatch",
-        "TRUNCATE governance_remediation_dispatch",
-        "SELECT 1 FROM ai_governance_events",
-        "SELECT 1 FROM governance_policy_revisions",
-        "SELECT 1 FROM governance_schema_version",
-        "CREATE TABLE mine (a int)",
-        "CREATE FUNCTION mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
-        "ALTER TABLE governance_remediation_dispatch DISABLE TRIGGER ALL",
-        "ALTER FUNCTION finish_dispatch SECURITY INVOKER",
-        "SET ROLE governor_owner",
-        "SET ROLE governor_writer",
-        "SET session_replication_role = replica",
-    ],
-)
-async def test_executor_can_do_only_the_functions(
-    sink_server: PostgresServer, urls: dict[str, str], statement: str
-) -> None:
-    """No table is read or written, nothing made or altered."""
-    with pytest.raises(CommandError, match=REFUSED):
-        sink_server.execute(f"SET search_path TO governance; {statement}", dsn=urls["executor"])
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "UPDATE governance_remediation_dispatch SET dispatch_status = 'succeeded'",
-        "UPDATE governance_remediation_dispatch SET decision_context = '{}'",
-        "INSERT INTO governance_remediation_dispatch (dispatch_status) VALUES ('succeeded')",
-        "INSERT INTO governance_remediation_dispatch (result) VALUES ('{}')",
-        "DELETE FROM governance_remediation_dispatch",
-        "TRUNCATE governance_remediation_dispatch",
-        "ALTER TABLE governance_remediation_dispatch DISABLE TRIGGER ALL",
-        "SELECT 1 FROM governance_remediation_dispatch FOR UPDATE",
-        "DROP FUNCTION claim_dispatch",
-    ],
-)
-async def test_operator_only_creates(
-    sink_server: PostgresServer, urls: dict[str, str], statement: str
-) -> None:
-    """It inserts what waits; it moves nothing, and cancels and releases by functions alone."""
-    with pytest.raises(CommandError, match=REFUSED):
-        sink_server.execute(f"SET search_path TO governance; {statement}", dsn=urls["writer"])
-
-
-@pytest.mark.parametrize(
-    "statement",
-    [
-        "INSERT INTO governance_remediation_dispatch (id) VALUES (gen_random_uuid())",
-        "UPDATE governance_remediation_dispatch SET attempts = 0",
-        "DELETE FROM governance_remediation_dispatch",
-    ],
-)
-async def test_reader_reads_work_items_and_writes_none(
-    sink_server: PostgresServer, urls: dict[str, str], statement: str
-) -> None:
-    """Dashboards see them."""
-    assert (
-        sink_server.execute(
-            "TABLE governance.governance_remediation_dispatch LIMIT 0", dsn=urls["reader"]
-        )
-        == ""
-    )
-    with pytest.raises(CommandError, match=REFUSED):
-        sink_server.execute(f"SET search_path TO governance; {statement}", dsn=urls["reader"])
 
 
 async def test_callers_search_path_leads_nowhere(

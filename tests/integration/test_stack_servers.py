@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -99,6 +100,33 @@ def test_servers_listen_on_loopback_only(stack: Stack) -> None:
 
 def test_api_server_says_its_version(stack: Stack) -> None:
     assert "Server Version: v1.37.2" in stack.kubectl("version").stdout
+
+
+def test_what_programs_ask_is_noted_and_what_the_administrator_asks_is_not(
+    stack: Stack, tmp_path: Path
+) -> None:
+    since = datetime.now(UTC)
+    stack.kubectl("create", "serviceaccount", "curious")
+    identity = stack.service_account_kubeconfig("default", "curious", tmp_path / "kubeconfig")
+
+    stack.kubectl(f"--kubeconfig={identity}", "get", "secret", "hidden", check=False)
+    stack.kubectl("get", "secrets")
+
+    audit = stack.control_plane.apiserver.audit
+    [call] = [
+        call
+        for call in audit.calls("system:serviceaccount:default:curious", since=since)
+        if call.resource
+    ]
+    assert (call.verb, call.resource, call.name, call.namespace) == (
+        "get",
+        "secrets",
+        "hidden",
+        "default",
+    )
+    assert call.forbidden
+    assert list(audit.calls("admin", since=since)) == []
+    assert list(audit.calls(call.user, since=datetime.now(UTC))) == []
 
 
 def test_cel_rules_of_a_crd_are_enforced(stack: Stack) -> None:

@@ -80,6 +80,8 @@ class WorkDatabase:
     """The administrator's."""
     sql: Callable[[str], str]
     """Runs SQL as the administrator."""
+    login: Callable[[str | None], str]
+    """The URL of a new login in a group, or in none."""
     executor_url: str
     writer_url: str
     reader_url: str
@@ -128,9 +130,9 @@ async def make_work_database(server: PostgresServer) -> WorkDatabase:
     def sql(text: str) -> str:
         return server.execute(text, database=name)
 
-    def login(group: str) -> str:
+    def login(group: str | None) -> str:
         role = f"login_{uuid4().hex}"
-        sql(f"CREATE ROLE {role} LOGIN PASSWORD 'secret' IN ROLE {group}")
+        sql(f"CREATE ROLE {role} LOGIN PASSWORD 'secret' {f'IN ROLE {group}' if group else ''}")
         return server.dsn(user=role, password="secret", database=name)
 
     sql(ROLES)
@@ -139,6 +141,7 @@ async def make_work_database(server: PostgresServer) -> WorkDatabase:
     return WorkDatabase(
         url=server.dsn(database=name),
         sql=sql,
+        login=login,
         executor_url=login("governor_executor"),
         writer_url=writer,
         reader_url=login("governor_reader"),

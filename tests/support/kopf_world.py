@@ -38,7 +38,7 @@ ROLE: dict[str, Any] = {
         {
             "apiGroups": ["apiextensions.k8s.io"],
             "resources": ["customresourcedefinitions"],
-            "verbs": ["get", "list", "watch"],
+            "verbs": ["get"],
         },
     ],
 }

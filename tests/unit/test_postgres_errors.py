@@ -41,6 +41,8 @@ def refused_certificate(code: int, words: str) -> ssl.SSLCertVerificationError:
         ("25006", Reason.QUERY_INVALID),
         ("25P03", Reason.TIMEOUT),
         ("25P04", Reason.TIMEOUT),
+        ("2D000", Reason.QUERY_INVALID),
+        ("2F002", Reason.QUERY_INVALID),
         ("28000", Reason.AUTHENTICATION_FAILED),
         ("28P01", Reason.AUTHENTICATION_FAILED),
         ("3D000", Reason.SECRET_INVALID),

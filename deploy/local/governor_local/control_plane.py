@@ -16,6 +16,7 @@ from typing import ClassVar
 import httpx
 import yaml
 
+from governor_local.audit import AuditLog
 from governor_local.certificates import Authority, make_signing_key
 from governor_local.servers import Server
 from governor_local.state import StateFile
@@ -62,7 +63,11 @@ class Etcd(Server):
 
 
 class ApiServer(Server):
-    """kube-apiserver with RBAC and one administrator, who has a token."""
+    """kube-apiserver with RBAC and one administrator, who has a token.
+
+    Attributes:
+        audit: what it notes of programs.
+    """
 
     ready_seconds: ClassVar[float] = 120
     # Its orderly stop waits for open watches; etcd has all that matters.
@@ -76,6 +81,7 @@ class ApiServer(Server):
         self._certificates = certificates
         self._etcd = etcd
         self._token = token
+        self.audit = AuditLog(self.directory)
 
     @property
     def url(self) -> str:
@@ -88,6 +94,7 @@ class ApiServer(Server):
         tokens.write_text(f'{self._token},admin,admin,"system:masters"\n')
         if not (key := self.directory / "service-accounts.key").exists():
             make_signing_key(key)
+        self.audit.prepare()
 
     def _program(self) -> Sequence[str | Path]:
         key = self.directory / "service-accounts.key"
@@ -111,6 +118,7 @@ class ApiServer(Server):
             f"--service-account-key-file={key}",
             f"--service-account-signing-key-file={key}",
             "--service-cluster-ip-range=10.0.0.0/24",
+            *self.audit.arguments,
         ]
 
     def _is_ready(self) -> bool:

@@ -48,6 +48,8 @@ _STATES: dict[str, tuple[Reason, str]] = {
     "25P04": (Reason.TIMEOUT, "raise the server's transaction_timeout for this role"),
     "28": (Reason.AUTHENTICATION_FAILED, "correct the {secret}, or let the role log in"),
     "28P01": (Reason.AUTHENTICATION_FAILED, "correct user and password in the {secret}"),
+    "2D": (Reason.QUERY_INVALID, "a check may only read"),
+    "2F": (Reason.QUERY_INVALID, "a check may only read"),
     "3D000": (Reason.SECRET_INVALID, "correct the database in the {secret}"),
     "3F000": (Reason.RELATION_NOT_FOUND, "{relation}"),
     "42": (Reason.QUERY_INVALID, "{relation}"),
