@@ -1,4 +1,4 @@
-"""A finding becomes one work item, while the sink is down and two operators race."""
+"""A finding becomes one work item, while the sink is down, and while leaders change."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from tests.support.cluster import Cluster, eventually
 from tests.support.manifests import policy
+from tests.support.replica_pair import role
 from tests.support.work import Work, knowledge
 
 from governor_local.operator_process import Installation, OperatorProcess
@@ -84,25 +85,28 @@ def _own(key: str, value: object) -> bool:
 
 
 @pytest.fixture
-def rival(
+def second(
     stack: Stack, installation: Installation, operator: OperatorProcess
 ) -> Iterator[OperatorProcess]:
-    """A second operator that does all that the first one does, at the same time."""
-    second = OperatorProcess(stack, installation, name="rival")
+    """A second replica, which stands by."""
+    second = OperatorProcess(stack, installation, name="second")
     second.start()
     yield second
     second.stop()
 
 
-def test_two_operators_create_one_work_item(
+def test_two_replicas_create_one_work_item(
     cluster: Cluster,
     namespace: str,
     platform: Platform,
     work: Work,
     operator: OperatorProcess,
-    rival: OperatorProcess,
+    second: OperatorProcess,
 ) -> None:
-    """Both see three degradations at the same slots, and go on looking."""
+    """The leader dies once it has decided; whatever it had done by then, the other does not again.
+
+    That the database keeps it at one, too: tests/integration/test_dispatch_concurrency.py.
+    """
     platform.become(Health.GOOD)
     names = ("one", "two", "three")
     for name in names:
@@ -112,15 +116,17 @@ def test_two_operators_create_one_work_item(
         cluster.verdict(name, namespace, "Ok")
 
     platform.become(Health.BAD)
+    cluster.verdict(names[0], namespace, "Violated")
+    operator.kill()
+    eventually(lambda: role(second) == "leader", RETRIES)
     for name in names:
-        cluster.verdict(name, namespace, "Violated")
-        cluster.told(name, namespace)
+        cluster.verdict(name, namespace, "Violated", RETRIES)
+        cluster.told(name, namespace, RETRIES)
         for _ in range(2):
             cluster.run_now(name, namespace)
     for name in names:
-        cluster.told(name, namespace)
+        cluster.told(name, namespace, RETRIES)
     found = [(item["executor_type"], item["dispatch_status"]) for item in work.items()]
     assert sorted(found) == sorted((work.executor(name), "pending") for name in names)
     assert len(cluster.rows(namespace)) == len(names)
-    assert operator.running
-    assert rival.running
+    assert second.running
