@@ -24,7 +24,8 @@ from governor.adapters.kubernetes.cluster import (
 from governor.adapters.kubernetes.connection import Connection, open_session
 from governor.adapters.kubernetes.events import KubernetesEventRecorder
 from governor.adapters.kubernetes.lease_store import KubernetesLeaseStore
-from governor.adapters.kubernetes.preparing import identify, prepare
+from governor.adapters.kubernetes.orphan_store import KubernetesOrphanStore
+from governor.adapters.kubernetes.preparing import identify, policy_uids, prepare
 from governor.adapters.kubernetes.status_store import (
     channel_store,
     mute_store,
@@ -40,12 +41,14 @@ from governor.app.channels import ChannelDirectory
 from governor.app.fencing import (
     FencedEventRecorder,
     FencedNotifiers,
+    FencedOrphanStore,
     FencedRemedies,
     FencedSink,
     FencedStatusStore,
 )
 from governor.app.leading import Leadership
 from governor.app.mutes import MuteDirectory
+from governor.app.orphans import Orphans
 from governor.app.ports import Authority, InstrumentMaker, Sink
 from governor.app.relaying import Relay
 from governor.app.resources import Namespaces
@@ -53,6 +56,7 @@ from governor.app.scheduling import Scheduler
 from governor.app.services import Services
 from governor.app.sources import SourceDirectory
 from governor.app.terms import Term
+from governor.app.vanished import Vanished
 from governor.domain.schedules import TICKS, tick_length
 from governor.errors import SettingsError
 from governor.handlers.informing import KINDS
@@ -240,18 +244,20 @@ def _joined(
     remedies = FencedRemedies(sources, authority)
     around = Around(cluster=cluster, mutes=mutes, channels=channels, remedies=remedies)
     events = KubernetesEventRecorder(connection, instance=platform.node())
-    scheduler = Scheduler(
-        Services(
-            store=FencedStatusStore(policy_store(connection), authority),
-            sink=sink,
-            events=FencedEventRecorder(events, authority),
-            measurer=sources,
-            telemetry=telemetry,
-            clock=clock,
-            around=around,
-            authority=authority,
-        )
+    store = FencedStatusStore(policy_store(connection), authority)
+    services = Services(
+        store=store,
+        sink=sink,
+        events=FencedEventRecorder(events, authority),
+        measurer=sources,
+        telemetry=telemetry,
+        clock=clock,
+        around=around,
+        authority=authority,
     )
+    scheduler = Scheduler(services, on_gone=lambda runner: orphans.bequeath(runner))
+    kept = KubernetesOrphanStore(connection, namespace=settings.namespace)
+    orphans = Orphans(FencedOrphanStore(kept, authority), services, scheduler)
     alerting = Alerting(scheduler, around)
     relay = Relay(
         scheduler=scheduler,
@@ -267,6 +273,8 @@ def _joined(
         sources=sources,
         channels=channels,
         mutes=mutes,
+        orphans=orphans,
+        vanished=Vanished(sink, store, clock, uids=lambda: policy_uids(connection)),
         sink=sink,
     )
 

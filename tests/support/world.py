@@ -12,11 +12,14 @@ from tests.support.builders import NOON, VALUES, spec
 
 from governor.adapters.memory.authority import InMemoryAuthority
 from governor.adapters.memory.events import InMemoryEventRecorder
+from governor.adapters.memory.orphan_store import InMemoryOrphanStore
 from governor.adapters.memory.sink import InMemorySink
 from governor.adapters.memory.status_store import InMemoryStatusStore
 from governor.adapters.memory.telemetry import InMemoryTelemetry
 from governor.api.status import PolicyStatus
+from governor.app.orphans import Orphans
 from governor.app.ports import ObjectKey
+from governor.app.running import PolicyRunner
 from governor.app.scheduling import Scheduler
 from governor.app.services import Services
 from governor.probes.base import Probe
@@ -65,7 +68,9 @@ class World:
         self.measurer = ScriptedMeasurer()
         self.around = ScriptedAround()
         self.authority = InMemoryAuthority()
-        self.scheduler = self._fresh()
+        self.left = InMemoryOrphanStore()
+        """What deleted policies have left to tell."""
+        self._begin()
 
     async def __aenter__(self) -> Self:
         return self
@@ -76,26 +81,37 @@ class World:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.scheduler.stop()
+        await self.end()
 
-    def _fresh(self) -> Scheduler:
-        return Scheduler(
-            Services(
-                store=self.store,
-                sink=self.sink,
-                events=self.events,
-                measurer=self.measurer,
-                telemetry=self.telemetry,
-                clock=self.clock,
-                around=self.around.around(),
-                authority=self.authority,
-            )
+    def _begin(self) -> None:
+        services = Services(
+            store=self.store,
+            sink=self.sink,
+            events=self.events,
+            measurer=self.measurer,
+            telemetry=self.telemetry,
+            clock=self.clock,
+            around=self.around.around(),
+            authority=self.authority,
         )
+        # Each knows the other; a policy goes only later.
+        self.scheduler = Scheduler(services, on_gone=self._bequeath)
+        self.orphans = Orphans(self.left, services, self.scheduler)
+        self._inheriting = asyncio.create_task(self.orphans.run(), name="orphans")
+
+    def _bequeath(self, runner: PolicyRunner) -> None:
+        self.orphans.bequeath(runner)
+
+    async def end(self) -> None:
+        """The process ends, whatever it was doing."""
+        await self.scheduler.stop()
+        self._inheriting.cancel()
+        await asyncio.gather(self._inheriting, return_exceptions=True)
 
     async def restart(self, *keys: ObjectKey) -> None:
         """The process ends, whatever it was doing, and another lists the policies."""
-        await self.scheduler.stop()
-        self.scheduler = self._fresh()
+        await self.end()
+        self._begin()
         for key in keys:
             self.scheduler.policy_seen(self.store.peek(key))
 
@@ -115,6 +131,11 @@ class World:
     def change(self, key: ObjectKey, *checks: dict[str, Any], **overrides: Any) -> None:
         """Changes its spec."""
         self.scheduler.policy_seen(self.store.change_spec(key, spec(*checks, **overrides)))
+
+    def delete(self, key: ObjectKey) -> None:
+        """Deletes it and has the operator see that."""
+        self.store.delete(key)
+        self.scheduler.policy_gone(key.uid)
 
     def slot(self, key: ObjectKey, seconds: float = 60) -> None:
         """Time goes on by a slot, and the timer ticks."""

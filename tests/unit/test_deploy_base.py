@@ -57,6 +57,7 @@ def test_the_operator_has_the_rights_of_rule_30_and_no_other(base: list[Manifest
     }
     assert granted(one(base, "Role", "governor")) == {
         ("", "secrets"): {"get"},
+        ("", "configmaps"): {"list", "create", "update", "delete"},
         ("coordination.k8s.io", "leases"): {"get", "create", "update"},
     }
 

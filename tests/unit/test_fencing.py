@@ -16,6 +16,7 @@ from governor.app.ports import (
     EventRecorder,
     Notifier,
     ObjectKey,
+    OrphanStore,
     Sink,
     StatusStore,
 )
@@ -60,6 +61,7 @@ FENCED: dict[type, tuple[Callable[[Any, Any], Any], set[str]]] = {
         fencing.FencedSink,
         {"record", "record_remediation", "record_revision", "release_expired"},
     ),
+    OrphanStore: (fencing.FencedOrphanStore, {"put", "remove"}),
     Remedies: (fencing.FencedRemedies, {"deprecate"}),
     Notifier: (
         lambda inner, authority: fencing.FencedNotifiers(Maker(inner), authority).make(

@@ -54,7 +54,7 @@ async def test_healing_what_is_well_changes_nothing(world: World) -> None:
     key = world.apply()
     await world.settled(key, "Violated")
     (runner,) = world.scheduler
-    await world.until(lambda: not runner._courier.news.delivered)  # its last write is confirmed
+    await world.until(lambda: not runner.courier.news.delivered)  # its last write is confirmed
     version = world.store.peek(key)["metadata"]["resourceVersion"]
     told = world.telemetry.deliveries.count(("sink", "delivered"))
     await heal(world.scheduler, world.sink)

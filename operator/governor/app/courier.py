@@ -2,23 +2,26 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from governor.api.log import Entry, Target, Transition, channel_of
+from governor.api.log import Target, Transition, channel_of
 from governor.api.policy import PolicySpec
 from governor.api.status import LastFinding, PolicyStatus
 from governor.app.channel_lanes import ChannelLane
 from governor.app.delivering import Lane, Learned, Office
 from governor.app.lanes import EventLane, SinkLane
-from governor.app.ports import ObjectKey, Revision
+from governor.app.ports import Json, ObjectKey, Revision
 from governor.app.remediating import RemediationLane
 from governor.app.services import Services
 from governor.app.specs import Specs
 from governor.app.subjects import Subject
+from governor.domain.entries import Decision
 from governor.domain.log import sift
 from governor.domain.plans import Feedback
+from governor.domain.policies import Policy
+from governor.domain.restating import restate
 from governor.domain.surroundings import ChannelKind
 
 _log = logging.getLogger(__name__)
@@ -115,9 +118,20 @@ class Courier:
         self._specs.keep(revision.generation, spec, needed)
         self._sink.revise(revision)
 
-    def restate(self, entries: tuple[Entry, ...]) -> None:
-        """Says again to the sink what the status knows."""
-        self._sink.restate(entries)
+    def recall(self, specs: Mapping[int, Json]) -> None:
+        """Generations that somebody else has seen: for texts."""
+        for generation, spec in specs.items():
+            self._specs.recall(generation, spec)
+
+    @property
+    def specs(self) -> Mapping[int, Json]:
+        """What is known of generations that the log may need."""
+        return self._specs.known
+
+    def restate(self, policy: Policy, generation: int, at: datetime) -> None:
+        """Says again to the sink what the status knows of findings."""
+        decision = Decision(policy_uid=self._key.uid, generation=generation, at=at)
+        self._sink.restate(restate(decision, policy, self._status))
 
     @property
     def waiting(self) -> bool:

@@ -24,6 +24,8 @@ from governor.app.ports import (
     NotifierMaker,
     ObjectKey,
     OpenFinding,
+    Orphan,
+    OrphanStore,
     RemediationRecord,
     Revision,
     Sink,
@@ -108,6 +110,28 @@ class FencedSink(Sink):
     async def revision(self, policy_uid: str, generation: int) -> Json | None:
         """As the port says."""
         return await self._sink.revision(policy_uid, generation)
+
+
+class FencedOrphanStore(OrphanStore):
+    """Orphans that only the leader keeps and removes."""
+
+    def __init__(self, store: OrphanStore, authority: Authority) -> None:
+        self._store = store
+        self._authority = authority
+
+    async def all(self) -> Sequence[Orphan]:
+        """As the port says."""
+        return await self._store.all()
+
+    async def put(self, orphan: Orphan) -> None:
+        """As the port says."""
+        self._authority.require()
+        await self._store.put(orphan)
+
+    async def remove(self, policy_uid: str) -> None:
+        """As the port says."""
+        self._authority.require()
+        await self._store.remove(policy_uid)
 
 
 class FencedRemedies(Remedies):

@@ -24,11 +24,9 @@ from governor.app.services import Services
 from governor.app.subjects import Subject, understand
 from governor.app.taking_over import TakingOver
 from governor.app.writing import Writing
-from governor.domain.entries import Decision
 from governor.domain.episodes import Run
 from governor.domain.plans import Feedback, Snapshot, decide, decide_not_understood
 from governor.domain.policies import Policy
-from governor.domain.restating import restate
 from governor.domain.schedules import due
 from governor.domain.staleness import believable, expire, expired
 from governor.domain.takeovers import Known
@@ -63,9 +61,9 @@ class PolicyRunner:
         self._taking_over = TakingOver(
             seen.key.uid, services, foreign=self._base.status.observed_generation is None
         )
-        self._courier = Courier(self._key, services, on_news=self._wake.set, muted=self._muted)
-        self._courier.revise(revision_of(seen), self._understood.spec)
-        self._courier.inspect(self._base.written)
+        self.courier = Courier(self._key, services, on_news=self._wake.set, muted=self._muted)
+        self.courier.revise(revision_of(seen), self._understood.spec)
+        self.courier.inspect(self._base.written)
         self._restating = False
         self._wake.set()
 
@@ -141,16 +139,16 @@ class PolicyRunner:
 
     async def run(self) -> None:
         """Works until cancelled, or stopped: then it has told what could be told."""
-        courier = asyncio.create_task(self._courier.run(), name=f"courier of {self._key.name}")
+        courier = asyncio.create_task(self.courier.run(), name=f"courier of {self._key.name}")
         try:
             while not self._stopping:
                 await self._wake.wait()
                 self._wake.clear()
                 await self._turn_safely()
-            self._courier.finish()
+            self.courier.finish()
             # A channel that rests is not waited for: what others were told is to be written.
             await asyncio.wait({courier}, timeout=FINISHING_SECONDS)
-            if self._courier.news.delivered:
+            if self.courier.news.delivered:
                 await self._turn_safely()
         finally:
             self._measuring.discard()
@@ -207,7 +205,7 @@ class PolicyRunner:
 
     async def _hear(self, runs: Sequence[Run]) -> Feedback:
         """What was learned outside of measuring, that a decision on these runs takes in."""
-        courier = self._courier.news
+        courier = self.courier.news
         feedback = Feedback(
             delivered=frozenset(courier.delivered),
             adopted=dict(courier.adopted),
@@ -252,23 +250,20 @@ class PolicyRunner:
 
     def _happened(self, runs: Sequence[Run], feedback: Feedback) -> None:
         """The decision stands: what it took in is done with, what it says is told."""
-        self._courier.forget(feedback)
+        self.courier.forget(feedback)
         self._taking_over.looked_at(feedback.open_rows)
         if self.policy is not None:
             self._demands.met(self.policy, runs, feedback.run_now, self._services.clock.now())
         if not self.claimed:
             return
         # Also what an earlier process decided, and did not get to tell.
-        self._courier.owe(self._base.written, decided_at=self._decided_at)
+        self.courier.owe(self._base.written, decided_at=self._decided_at)
         self._poking.look(self.policy, self._base.written)
         if self._restating and self.policy is not None:
             self._restating = False
-            decision = Decision(
-                policy_uid=self._key.uid,
-                generation=self._understood.generation,
-                at=self._services.clock.now(),
+            self.courier.restate(
+                self.policy, self._understood.generation, self._services.clock.now()
             )
-            self._courier.restate(restate(decision, self.policy, self._base.written))
 
     def _muted(self, check: str, now: datetime) -> bool:
         policy = self.policy
@@ -288,13 +283,13 @@ class PolicyRunner:
         before = self._base.written
         self._base.see(subject)
         if self._base.written is not before:
-            self._courier.inspect(self._base.written)
+            self.courier.inspect(self._base.written)
             self._taking_over.distrust()
         newest = self._base.subject
         if newest.generation != self._understood.generation:
             self._measuring.discard()
             self._understood = understand(newest)
-            self._courier.revise(revision_of(newest), self._understood.spec)
+            self.courier.revise(revision_of(newest), self._understood.spec)
 
     def _names(self) -> dict[str, object]:
         return {"policy_namespace": self._key.namespace, "policy": self._key.name}

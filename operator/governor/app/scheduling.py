@@ -6,7 +6,7 @@ reaches a slot.
 """
 
 import asyncio
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from datetime import timedelta
 
 from governor.app.ports import Json
@@ -23,8 +23,17 @@ SLACK = timedelta(seconds=2)
 class Scheduler:
     """Knows every policy, and wakes its runner when a slot, a change or a tick comes."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(
+        self, services: Services, *, on_gone: Callable[[PolicyRunner], None] = lambda _: None
+    ) -> None:
+        """Knows none yet.
+
+        Args:
+            services: what the runs of all policies share.
+            on_gone: called with the runner of a policy that was deleted.
+        """
         self._services = services
+        self._on_gone = on_gone
         self._runners: dict[str, PolicyRunner] = {}
         self._by_name: dict[tuple[str, str], PolicyRunner] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -71,6 +80,7 @@ class Scheduler:
         self._disarm(uid)
         self._windows.pop(uid, None)
         self._services.telemetry.forgotten(runner.subject.key)
+        self._on_gone(runner)
 
     def policy_tick(self, uid: str, tick_seconds: int) -> None:
         """A timer of that length fired for a policy."""

@@ -1,11 +1,12 @@
 """What a policy said at a generation: texts and work items are those of the spec judged by."""
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from contextlib import suppress
 
 from governor.api.loading import load_policy
 from governor.api.policy import PolicySpec
-from governor.app.ports import Sink
+from governor.app.ports import Json, Sink
 from governor.errors import DeliveryError, SpecError
 
 PATIENCE = 2.0
@@ -25,6 +26,19 @@ class Specs:
         self._known = {g: s for g, s in self._known.items() if g in needed}
         if spec is not None:
             self._known[generation] = spec
+
+    def recall(self, generation: int, spec: Json) -> None:
+        """A generation that was written down; it is left out where it can't be read any more."""
+        with suppress(SpecError):
+            self._known[generation] = load_policy({"spec": spec})
+
+    @property
+    def known(self) -> Mapping[int, Json]:
+        """Every generation that is kept, to be written down."""
+        return {
+            generation: spec.model_dump(mode="json", by_alias=True, exclude_none=True)
+            for generation, spec in self._known.items()
+        }
 
     def at(self, generation: int) -> PolicySpec | None:
         """The spec at that generation, if this process has seen it."""

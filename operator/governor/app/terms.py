@@ -12,10 +12,12 @@ from governor.app.caches import Caches
 from governor.app.channels import ChannelDirectory
 from governor.app.healing import keep_healed, keep_released
 from governor.app.mutes import MuteDirectory
+from governor.app.orphans import Orphans
 from governor.app.ports import Sink
 from governor.app.relaying import Relay
 from governor.app.scheduling import Scheduler
 from governor.app.sources import SourceDirectory
+from governor.app.vanished import Vanished
 
 GRACE_SECONDS = 8.0
 """At a stop, so long may what is under way take; then it is cancelled."""
@@ -34,6 +36,8 @@ class Term:
     sources: SourceDirectory
     channels: ChannelDirectory
     mutes: MuteDirectory
+    orphans: Orphans
+    vanished: Vanished
     sink: Sink
 
     async def run(self) -> None:
@@ -46,6 +50,8 @@ class Term:
             "sources": self.sources.run,
             "channels": self.channels.run,
             "mutes": self.mutes.run,
+            "orphans": self.orphans.run,
+            "vanished": self.vanished.run,
             "healing": lambda: keep_healed(self.scheduler, self.sink),
             "leases": lambda: keep_released(self.sink),
         }
@@ -65,4 +71,4 @@ class Term:
 
     async def finish(self) -> None:
         """What is under way ends, and what can be told is told; within `GRACE_SECONDS`."""
-        await self.scheduler.stop(GRACE_SECONDS)
+        await asyncio.gather(self.scheduler.stop(GRACE_SECONDS), self.orphans.settle(GRACE_SECONDS))

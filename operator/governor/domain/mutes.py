@@ -59,10 +59,10 @@ def tell(
             continue
         reason = EXPIRED if ref.expires_at <= decision.at else REMOVED
         evidence = Evidence(severity="info", reason=reason, message=f"mute {ref.name} has ended")
-        told.append(resolved(decision, ref.finding, _PLACE + ref.uid, evidence, reason))
+        told.append(resolved(decision, ref.finding, row_of(ref.uid), evidence, reason))
     for mute in by_uid.values():
         finding = _row(decision.policy_uid, mute)
-        told.append(opened(decision, finding, _PLACE + mute.uid, _evidence(mute, policy)))
+        told.append(opened(decision, finding, row_of(mute.uid), _evidence(mute, policy)))
         now_known.append(
             MuteRef(uid=mute.uid, name=mute.name, finding=finding, expires_at=mute.expires_at)
         )
@@ -71,13 +71,18 @@ def tell(
 
 def is_of(check: str, mutes: Iterable[Mute]) -> bool:
     """Whether a row's `check_name` names one of these mutes."""
-    return check in {_PLACE + mute.uid for mute in mutes}
+    return check in {row_of(mute.uid) for mute in mutes}
+
+
+def row_of(uid: str) -> str:
+    """What a mute's row has for a `check_name`."""
+    return _PLACE + uid
 
 
 def _row(policy_uid: str, mute: Mute) -> FindingRef:
     """A mute has one row for all its life, whatever becomes of the status."""
     return FindingRef(
-        id=finding_id(policy_uid, GOVERNANCE_MUTE, _PLACE + mute.uid, mute.created_at),
+        id=finding_id(policy_uid, GOVERNANCE_MUTE, row_of(mute.uid), mute.created_at),
         event_type=GOVERNANCE_MUTE,
         opened_at=mute.created_at,
     )

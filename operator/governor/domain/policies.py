@@ -91,6 +91,12 @@ class Policy:
         return min(check.interval for check in self.checks)
 
 
+NONE_KNOWN = Policy(
+    suspended=False, checks=(), errored_checks=ERRORED_CHECKS, blind_after=BLIND_AFTER
+)
+"""In place of a policy whose spec can't be understood."""
+
+
 def resolve(spec: PolicySpec) -> Policy:
     """Applies every default.
 

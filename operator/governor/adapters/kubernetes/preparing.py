@@ -101,14 +101,22 @@ async def _forget(connection: Connection, caches: Caches) -> None:
     known = set(caches.uids)
     if not known:
         return
+    for uid in known - await policy_uids(connection):
+        caches.policy_gone(uid)
+
+
+async def policy_uids(connection: Connection) -> set[str]:
+    """The uids of all policies that there are; none without their CRD.
+
+    Raises:
+        StoreError: they can't be listed now.
+    """
     try:
-        there = {body["metadata"]["uid"] async for body in list_all(connection, _POLICIES)}
+        return {body["metadata"]["uid"] async for body in list_all(connection, _POLICIES)}
     except RefusedError as error:
         if error.status != _NOT_FOUND:
             raise
-        there = set()
-    for uid in known - there:
-        caches.policy_gone(uid)
+        return set()
 
 
 def _report(missing: Sequence[str]) -> None:

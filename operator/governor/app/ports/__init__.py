@@ -16,6 +16,7 @@ from governor.app.ports.kubernetes import (
 )
 from governor.app.ports.leading import Authority, LeaseStore
 from governor.app.ports.measuring import Deprecation, Instrument, InstrumentMaker
+from governor.app.ports.orphans import Orphan, OrphanStore
 from governor.app.ports.sink import (
     DispatchOrder,
     DispatchRecord,
@@ -46,6 +47,8 @@ __all__ = [
     "NotifierMaker",
     "ObjectKey",
     "OpenFinding",
+    "Orphan",
+    "OrphanStore",
     "RemediationRecord",
     "Revision",
     "SecretReader",

@@ -1,0 +1,102 @@
+"""Ends the rows of policies that are no more, and that nobody told of.
+
+The rows are read first, then what policies there are, then each suspect live: a policy
+that came between is never taken for gone (protocol, rule 21).
+"""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Sequence
+
+from governor.app.ports import Clock, ObjectKey, OpenFinding, Sink, StatusStore
+from governor.app.telling import episode
+from governor.domain.bequests import end_of, implausible
+from governor.domain.entries import Decision
+from governor.errors import DeliveryError, GoneError, StoreError
+
+FIRST_AFTER_SECONDS = 30.0
+"""The policies have taken over by then what is theirs."""
+PERIOD_SECONDS = 3600.0
+RETRY_SECONDS = 60.0
+SECOND_LOOK_SECONDS = 600.0
+"""Before so many are believed to be gone, they are looked for once more."""
+
+ListUids = Callable[[], Awaitable[Collection[str]]]
+"""The uids of all policies that there are, from one complete list; raises StoreError."""
+
+_log = logging.getLogger(__name__)
+
+
+class Vanished:
+    """Looks for rows without a policy."""
+
+    def __init__(self, sink: Sink, store: StatusStore, clock: Clock, *, uids: ListUids) -> None:
+        self._sink = sink
+        self._store = store
+        self._clock = clock
+        self._uids = uids
+        self._doubted = False
+        """Whether the last look found so many that it was not believed."""
+
+    async def run(self) -> None:
+        """Looks until cancelled."""
+        wait = FIRST_AFTER_SECONDS
+        while True:
+            await asyncio.sleep(wait)
+            try:
+                wait = await self.sweep()
+            except (DeliveryError, StoreError) as error:
+                _log.warning("rows can't be compared with policies now: %s", error)
+                wait = RETRY_SECONDS
+
+    async def sweep(self) -> float:
+        """Looks once; in how many seconds to look again.
+
+        Raises:
+            DeliveryError: the sink did not answer.
+            StoreError: the API server did not. What was ended is ended.
+        """
+        rows: defaultdict[str, list[OpenFinding]] = defaultdict(list)
+        for row in await self._sink.open_findings():
+            rows[row.policy_uid].append(row)
+        there = await self._uids()
+        suspects = [uid for uid in rows if uid not in there]
+        if implausible(len(suspects), len(rows)) and not self._doubted:
+            self._doubted = True
+            _log.warning(
+                "more than half of the policies with open findings seem to be gone: nothing is"
+                " done before a second look",
+                extra={"gone": len(suspects), "of": len(rows), "seconds": SECOND_LOOK_SECONDS},
+            )
+            return SECOND_LOOK_SECONDS
+        self._doubted = False
+        for uid in suspects:
+            if await self._is_gone(rows[uid][0]):
+                await self._end(rows[uid])
+        return PERIOD_SECONDS
+
+    async def _is_gone(self, row: OpenFinding) -> bool:
+        try:
+            await self._store.read(_key(row))
+        except GoneError:
+            return True
+        return False
+
+    async def _end(self, rows: Sequence[OpenFinding]) -> None:
+        at = self._clock.now()
+        for row in rows:
+            decision = Decision(policy_uid=row.policy_uid, generation=0, at=at)
+            entry = end_of(decision, row.known().finding, row.check_name)
+            await self._sink.record(episode(entry, _key(row), None))
+        first = rows[0]
+        _log.info(
+            "findings of a policy that is no more are ended",
+            extra={
+                "policy_namespace": first.namespace, "policy": first.policy, "findings": len(rows)
+            },
+        )  # fmt: skip
+
+
+def _key(row: OpenFinding) -> ObjectKey:
+    return ObjectKey(uid=row.policy_uid, namespace=row.namespace, name=row.policy)

@@ -1,0 +1,120 @@
+"""What a deleted policy leaves to be told: its log, and the end of all that it had open.
+
+Ids derive from findings, so that deciding twice gives the same ones (protocol, rule 20).
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from governor.api.log import Entry, Transition
+from governor.api.status import FindingRef, PolicyStatus
+from governor.domain import log, mutes, notifying, remediating
+from governor.domain.acting import told_of
+from governor.domain.drafting import Draft
+from governor.domain.entries import Decision, Evidence, resolved
+from governor.domain.places import places
+from governor.domain.policies import Policy
+from governor.domain.remediations import RemediationOutcome, chosen
+from governor.domain.surroundings import ChannelView
+
+POLICY_DELETED = "PolicyDeleted"
+"""Why the findings of a policy end that is no more."""
+
+COPIED_AFTER = timedelta(seconds=60)
+"""What could not be told for so long is copied to where a deletion does not reach it."""
+
+MANY = 10
+"""So many may go at once without a doubt."""
+
+_MESSAGE = "the policy was deleted"
+
+
+def bequest(
+    decision: Decision,
+    policy: Policy,
+    status: PolicyStatus,
+    *,
+    delivered: Collection[log.Delivered],
+    remediated: Mapping[UUID, RemediationOutcome],
+    channels: Mapping[str, ChannelView],
+) -> tuple[Entry, ...]:
+    """The last log of a policy.
+
+    Args:
+        decision: when it was deleted, and at which generation.
+        policy: as it was.
+        status: as it was last written.
+        delivered: what of its log was told since.
+        remediated: what came since of choices in it.
+        channels: what may be used of its channels.
+    """
+    ours = log.sift(decision.policy_uid, status.pending)
+    pending = tuple(
+        entry
+        for entry in log.clear(ours, delivered)
+        if entry.transition is not Transition.REMEDIATE
+    )
+    done = _done(decision, ours, remediated)
+    draft = Draft(pending, (*done, *_ends(decision, policy, status)))
+    notifying.tell(
+        decision, draft, notify=policy.notify, channels=channels, loud=(), told=told_of(status)
+    )
+    return draft.entries
+
+
+def stuck(policy_uid: str, pending: Sequence[Entry], now: datetime) -> tuple[Entry, ...]:
+    """The entries that could not be told for too long, to be copied.
+
+    A choice of playbooks stays out: it is carried out only while its policy lives.
+    """
+    return tuple(
+        entry
+        for entry in log.sift(policy_uid, pending)
+        if now - entry.decided_at >= COPIED_AFTER and entry.transition is not Transition.REMEDIATE
+    )
+
+
+def end_of(decision: Decision, finding: FindingRef, check: str) -> Entry:
+    """The end of a finding that only the sink still knows."""
+    return resolved(decision, finding, check, _evidence("warning"), POLICY_DELETED)
+
+
+def implausible(gone: int, known: int) -> bool:
+    """Whether so many of the known policies can't be believed to be gone at the first look."""
+    return gone > MANY and 2 * gone > known
+
+
+def _ends(decision: Decision, policy: Policy, status: PolicyStatus) -> Sequence[Entry]:
+    of_places = [
+        resolved(decision, place.finding, place.check, place.evidence, POLICY_DELETED)
+        for place in places(policy, status)
+        if place.finding is not None
+    ]
+    of_mutes = [
+        resolved(decision, ref.finding, mutes.row_of(ref.uid), _evidence("info"), POLICY_DELETED)
+        for ref in status.mutes
+    ]
+    return (*of_places, *of_mutes)
+
+
+def _done(
+    decision: Decision, ours: Sequence[Entry], known: Mapping[UUID, RemediationOutcome]
+) -> Sequence[Entry]:
+    """What came of choices. Of others nothing more is done; what was begun, nobody can tell."""
+    return [
+        remediating.done(
+            decision,
+            entry,
+            known.get(entry.id)
+            or RemediationOutcome(
+                unconfirmed=chosen(entry.lists), cancelled=_MESSAGE, at=decision.at
+            ),
+        )
+        for entry in ours
+        if entry.transition is Transition.REMEDIATE
+    ]
+
+
+def _evidence(severity: str) -> Evidence:
+    return Evidence(severity=severity, reason=POLICY_DELETED, message=_MESSAGE)
