@@ -218,10 +218,14 @@ class FindingsMachine(RuleBasedStateMachine):
         self.world.edit(**changes)
 
     @precondition(lambda self: self.scribbles)
-    @rule()
-    def wipe(self) -> None:
-        """Somebody wipes the status."""
+    @rule(words=everything, unseen=st.booleans())
+    def wipe(self, words: dict[str, str], unseen: bool) -> None:
+        """Somebody wipes the status, perhaps while the sink can't be asked what is open."""
         self.world.scribble({}, Model())
+        if unseen:
+            self.world.sink.down = "planted: down"
+            self.slot(words, "sink")
+            self.all_is_well()
 
     @rule(transition=st.sampled_from([Transition.OPEN, Transition.RESOLVE]))
     def forge(self, transition: Transition) -> None:
