@@ -23,6 +23,9 @@ settings.register_profile(  # `make mutants`: fast, and the same examples for ev
     database=None,
     phases=(Phase.explicit, Phase.generate),
 )
+settings.register_profile(  # what `make test` has a look at, for an hour
+    "soak", deadline=None, max_examples=10_000, print_blob=True
+)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "here"))
 
 

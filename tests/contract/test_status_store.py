@@ -14,7 +14,7 @@ from governor.adapters.kubernetes.credentials import load
 from governor.adapters.kubernetes.status_store import KubernetesStatusStore
 from governor.adapters.memory.status_store import InMemoryStatusStore
 from governor.app.ports import Json, ObjectKey, StatusStore
-from governor.errors import ConflictError, GoneError
+from governor.errors import ConflictError, GoneError, StoreError, UnavailableError
 
 Spec = dict[str, Any]
 
@@ -274,3 +274,19 @@ async def test_replacing_the_status_of_an_absent_object_is_gone(world: World) ->
 
     with pytest.raises(GoneError):
         await world.store.replace_status(key, version(body), world.status("late"))
+
+
+@pytest.mark.parametrize("world", ["memory", "policies"], indirect=True)
+async def test_a_leader_of_an_earlier_term_writes_nothing(world: World) -> None:
+    """Not even with the newest version in its hands; one of the same term, or a later one, may."""
+    key, body = await world.new()
+    answer = await world.store.replace_status(key, version(body), {"epoch": 2})
+
+    with pytest.raises(StoreError) as refused:
+        await world.store.replace_status(key, version(answer), {"epoch": 1})
+    assert not isinstance(refused.value, (ConflictError, UnavailableError))
+    assert "epoch" in str(refused.value)
+
+    for epoch in (2, 3):
+        answer = await world.store.replace_status(key, version(answer), {"epoch": epoch})
+    assert answer["status"] == {"epoch": 3}

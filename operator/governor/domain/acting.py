@@ -4,7 +4,7 @@ A mute silences all of it and nothing else: findings open and end under it, and 
 waited happens at its end.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -115,16 +115,36 @@ def mark(status: PolicyStatus, told: Mapping[UUID, Told]) -> PolicyStatus:
         now = told[ref.id]
         return ref.model_copy(update={"last_told_at": now.at, "told_to": now.to or None})
 
+    return _each_finding(status, marked)
+
+
+def unmark(status: PolicyStatus, untold: Collection[tuple[UUID, str]]) -> PolicyStatus:
+    """Notes that channels did not hear of findings: they are told when they can be."""
+    if not untold:
+        return status
+
+    def unmarked(ref: FindingRef | None) -> FindingRef | None:
+        if ref is None or ref.told_to is None:
+            return ref
+        to = tuple(name for name in ref.told_to if (ref.id, name) not in untold)
+        return ref.model_copy(update={"told_to": to or None})
+
+    return _each_finding(status, unmarked)
+
+
+def _each_finding(
+    status: PolicyStatus, change: Callable[[FindingRef | None], FindingRef | None]
+) -> PolicyStatus:
     return status.model_copy(
         update={
             "checks": tuple(
                 check.model_copy(
-                    update={"finding": marked(check.finding), "blind": marked(check.blind)}
+                    update={"finding": change(check.finding), "blind": change(check.blind)}
                 )
                 for check in status.checks
             ),
             "findings": tuple(
-                place.model_copy(update={"finding": marked(place.finding)})
+                place.model_copy(update={"finding": change(place.finding)})
                 for place in status.findings
             ),
         }

@@ -4,7 +4,7 @@ Telling is a level, not an edge: an open finding that nobody was told of is told
 as it may be, after a mute as well as when a channel is at last allowed.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -66,19 +66,23 @@ def tell(
     logged = tuple(name for name, kind in usable.items() if kind is not ChannelKind.LEVEL)
     now_told = {}
     at = decision.at.replace(microsecond=0)
+    behind = {target for entry in draft.entries for target in entry.targets}
     for place in loud:
         finding = place.finding
         if finding is None or not at_least(place.severity, notify.minimum_severity):
             continue
         heard = finding.told_to or ()
         unheard = tuple(name for name in logged if name not in heard)
+        if finding.last_told_at is not None:  # a channel that is down is not flooded
+            unheard = tuple(name for name in unheard if channel_target(name) not in behind)
         if finding.last_told_at is None or unheard:
             _open(decision, place, finding, unheard, draft)
             now_told[finding.id] = Told(
                 at=finding.last_told_at or at, to=(*heard, *unheard)[-MOST_HEARD:]
             )
         elif logged and finding.id not in resting and _due(decision, notify, finding):
-            _remind(decision, place, finding, logged, draft)
+            aware = tuple(name for name in logged if name in heard)
+            _remind(decision, place, finding, aware, draft)
             now_told[finding.id] = Told(at=at, to=heard)
     if notify.resolved:
         for entry in list(draft.added(Transition.RESOLVE)):
@@ -101,6 +105,29 @@ def owed(pending: Sequence[Entry], channels: Mapping[str, ChannelView]) -> tuple
         for target in entry.targets
         if (name := channel_of(target)) is not None
         and (name not in channels or channels[name].kind is ChannelKind.LEVEL)
+    ]
+    return clear(pending, over)
+
+
+def untold(before: Sequence[Entry], after: Sequence[Entry]) -> frozenset[tuple[UUID, str]]:
+    """Findings and channels whose opening has left the log untold: they know of no beginning."""
+    kept = {(entry.id, target) for entry in after for target in entry.targets}
+    return frozenset(
+        (entry.finding, name)
+        for entry in before
+        if entry.transition is Transition.OPEN and entry.finding is not None
+        for target in entry.targets
+        if (name := channel_of(target)) is not None and (entry.id, target) not in kept
+    )
+
+
+def unstarted(pending: Sequence[Entry], lost: Collection[tuple[UUID, str]]) -> tuple[Entry, ...]:
+    """The log without what follows a beginning that a channel will not hear of."""
+    over = [
+        Delivered(entry=entry.id, target=channel_target(name))
+        for entry in pending
+        for finding, name in lost
+        if entry.finding == finding
     ]
     return clear(pending, over)
 

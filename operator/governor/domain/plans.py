@@ -12,7 +12,7 @@ from uuid import UUID
 from governor.api.log import Entry
 from governor.api.status import CheckStatus, FindingRef, PolicyFinding, PolicyStatus
 from governor.domain import conditions, governance, log, notifying, remediating, summaries
-from governor.domain.acting import act, surround, told_of
+from governor.domain.acting import act, surround, told_of, unmark
 from governor.domain.dispatching import LookUp
 from governor.domain.drafting import Draft
 from governor.domain.entries import Decision
@@ -66,9 +66,10 @@ def decide(
     """The whole new status. Deciding again on a fresh base with the same runs is safe."""
     decision = Decision(policy_uid=snapshot.uid, generation=snapshot.generation, at=now)
     policy, around = snapshot.policy, snapshot.surroundings
-    pending, done = _heard(decision, snapshot.status.pending, feedback)
-    pending = notifying.owed(pending, around.channels)
+    left, done = _heard(decision, snapshot.status.pending, feedback)
+    pending = notifying.owed(left, around.channels)
     base = adopt(snapshot.status, feedback.adopted)
+    base = unmark(base, notifying.untold(left, pending))
     if policy.suspended:
         return _suspended(base, decision, policy, around, Draft(pending, done))
 
@@ -193,7 +194,9 @@ def _concluded(  # noqa: PLR0917 - what a status ends with
     rest = len(status.model_dump_json(by_alias=True, exclude_none=True).encode())
     recent = {e.id for e in draft.entries if decision.at - e.decided_at < log.CHANCE}
     pending = log.bound(draft.entries, log.room(rest), fresh=draft.fresh, recent=recent)
-    return status.model_copy(update={"pending": pending})
+    lost = notifying.untold(draft.entries, pending)
+    pending = notifying.unstarted(pending, lost)
+    return unmark(status, lost).model_copy(update={"pending": pending})
 
 
 def _refused(policy: Policy, around: Surroundings) -> str | None:

@@ -100,6 +100,8 @@ class InMemoryStatusStore:
             raise ConflictError(f"{key.name!r} is another object now")
         if body["metadata"]["resourceVersion"] != resource_version:
             raise ConflictError(f"{key.name!r} was written since")
+        if _epoch(status) < _epoch(body.get("status") or {}) and "epoch" in status:
+            raise StoreError("status.epoch: Invalid value: it only grows")
         if body.get("status") != status:  # what changes nothing keeps its version
             body["status"] = copy.deepcopy(dict(status))
             self._stored(body)
@@ -116,3 +118,7 @@ class InMemoryStatusStore:
     def _stored(self, body: dict[str, Any]) -> Json:
         body["metadata"]["resourceVersion"] = str(next(self._versions))
         return copy.deepcopy(body)
+
+
+def _epoch(status: Json) -> int:
+    return int(status.get("epoch") or 0)
