@@ -4,11 +4,10 @@ import asyncio
 import contextlib
 import logging
 import platform
-import signal
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
-from typing import Any, TypeVar
+from typing import Any
 
 import aiohttp
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -18,12 +17,11 @@ from governor.adapters.channels.making import Notifiers
 from governor.adapters.clock import SystemClock, sleepless
 from governor.adapters.instruments import Instruments
 from governor.adapters.kubernetes import credentials
-from governor.adapters.kubernetes.cluster import (
-    KubernetesSecretReader,
-)
+from governor.adapters.kubernetes.cluster import KubernetesSecretReader
 from governor.adapters.kubernetes.connection import Connection, open_session
 from governor.adapters.kubernetes.events import KubernetesEventRecorder
 from governor.adapters.kubernetes.lease_store import KubernetesLeaseStore
+from governor.adapters.kubernetes.objects import KubernetesObjects
 from governor.adapters.kubernetes.preparing import identify, prepare
 from governor.adapters.kubernetes.status_store import (
     channel_store,
@@ -46,18 +44,20 @@ from governor.app.fencing import (
 )
 from governor.app.leading import Leadership
 from governor.app.mutes import MuteDirectory
-from governor.app.ports import Authority, InstrumentMaker, Sink
+from governor.app.ports import Authority, InstrumentMaker, Kind, Sink
+from governor.app.reconciling import Reconciler
 from governor.app.relaying import Relay
 from governor.app.resources import Namespaces
 from governor.app.scheduling import Scheduler
 from governor.app.services import Services
 from governor.app.sources import SourceDirectory
+from governor.app.sweeping import OnStuck, Sweeper
 from governor.app.terms import Term
 from governor.domain.schedules import TICKS, tick_length
 from governor.errors import SettingsError
-from governor.handlers.informing import KINDS
-from governor.handlers.running import run_kopf
+from governor.handlers.running import Kopf
 from governor.settings import DatabaseSettings, Settings
+from governor.stopping import stopped_by_signals, unless
 from governor.telemetry.health import Liveness
 from governor.telemetry.metrics import PrometheusTelemetry
 from governor.telemetry.server import serving
@@ -68,8 +68,10 @@ STOPPING_SECONDS = 15.0
 CLOSING_SECONDS = 2.0
 """So long may connections take to close after that."""
 
+Parts = Mapping[str, Coroutine[Any, Any, None]]
+"""What runs side by side, by name."""
+
 _log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 
 def instruments() -> InstrumentMaker:
@@ -100,7 +102,7 @@ async def run(settings: Settings) -> None:
     Raises:
         SettingsError: something that the settings name can't be used.
     """
-    stop = _stopped_by_signals()
+    stop = stopped_by_signals()
     telemetry = PrometheusTelemetry(
         now=SystemClock().now, most_checks=settings.metrics_checks, cluster=settings.cluster_name
     )
@@ -122,9 +124,9 @@ async def run(settings: Settings) -> None:
             highest_epoch=lambda: caches.highest_epoch,
             telemetry=telemetry,
         )
-        liveness = Liveness(kinds=KINDS, monotonic=time.monotonic, role=lambda: leadership.role)
+        liveness = Liveness(kinds=Kind, monotonic=time.monotonic, role=lambda: leadership.role)
         await _serve(stack, settings, telemetry, liveness)
-        found = await _unless(stop, identify(connection))
+        found = await unless(stop, identify(connection))
         if found is None:
             return
         _log.info("operator starts", extra={"version": __version__, "cluster_uid": found})
@@ -141,19 +143,24 @@ async def run(settings: Settings) -> None:
                 telemetry,
                 caches=caches,
                 authority=leadership,
+                on_stuck=liveness.stuck,
                 cluster=settings.cluster_name or found,
             )
 
-        watching = run_kopf(
+        kopf = Kopf(
             informed=caches,
             pulse=liveness,
             open_session=session,
             crds_served=lambda: prepare(connection, caches),
             ticks=TICKS,
             tick_length=tick_length,
-            stop=stop,
         )
-        await _together(watching, _leading(leadership, caches, new_term, stop), stop)
+        reconciler = Reconciler(KubernetesObjects(connection), caches, kopf, telemetry)
+        stoppable = {
+            "leading": _leading(leadership, caches, new_term, stop),
+            "kopf": kopf.run(stop),
+        }
+        await _together(stop, stoppable, endless={"reconciling": reconciler.run()})
     _log.info("operator stopped")
 
 
@@ -161,28 +168,26 @@ async def _leading(
     leadership: Leadership, caches: Caches, new_term: Callable[[], Term], stop: asyncio.Event
 ) -> None:
     """Stands for leadership once there is something to start from."""
-    if await _unless(stop, caches.complete.wait()):
+    if await unless(stop, caches.complete.wait()):
         await leadership.run(new_term, stop)
 
 
-async def _together(
-    watching: Coroutine[Any, Any, None], leading: Coroutine[Any, Any, None], stop: asyncio.Event
-) -> None:
-    """Watches and leads until told to stop, then ends within bounds.
+async def _together(stop: asyncio.Event, stoppable: Parts, *, endless: Parts) -> None:
+    """Does all until told to stop, then ends within bounds.
 
     Raises:
-        Exception: one ended by itself, which is a bug; the process must end too, to be
+        Exception: a part ended by itself, which is a bug; the process must end too, to be
             started again.
     """
-    # What leads ends by itself, the Lease given back; kopf may need a push.
-    kopf = asyncio.create_task(watching, name="kopf")
-    leader = asyncio.create_task(leading, name="leading")
-    ended, _ = await asyncio.wait({kopf, leader}, return_when=asyncio.FIRST_COMPLETED)
+    ending = {asyncio.create_task(part, name=name) for name, part in stoppable.items()}
+    others = {asyncio.create_task(part, name=name) for name, part in endless.items()}
+    ended, _ = await asyncio.wait(ending | others, return_when=asyncio.FIRST_COMPLETED)
     stop.set()
-    await asyncio.wait({kopf, leader}, timeout=STOPPING_SECONDS)
-    for task in (kopf, leader):
+    # What leads ends by itself, the Lease given back; kopf may need a push.
+    await asyncio.wait(ending, timeout=STOPPING_SECONDS)
+    for task in ending | others:
         task.cancel()
-    await asyncio.wait({kopf, leader}, timeout=CLOSING_SECONDS)
+    await asyncio.wait(ending | others, timeout=CLOSING_SECONDS)
     for task in ended:
         task.result()
 
@@ -202,6 +207,7 @@ def _joined(
     *,
     caches: Caches,
     authority: Authority,
+    on_stuck: OnStuck,
     cluster: str,
 ) -> Term:
     """The application over its adapters, for one term.
@@ -268,6 +274,7 @@ def _joined(
         channels=channels,
         mutes=mutes,
         sink=sink,
+        sweeper=Sweeper(scheduler, clock=clock, telemetry=telemetry, on_stuck=on_stuck),
     )
 
 
@@ -285,30 +292,3 @@ async def _serve(
             f"listened on: {error.strerror or error}"
         ) from error
     _log.info("serving metrics at %s and health at %s", metrics, health)
-
-
-def _stopped_by_signals() -> asyncio.Event:
-    """Set by the first SIGTERM or SIGINT; the second one ends the process at once."""
-    stop, loop = asyncio.Event(), asyncio.get_running_loop()
-    signals = (signal.SIGTERM, signal.SIGINT)
-
-    def on(which: signal.Signals) -> None:
-        _log.info("%s: stopping", which.name)
-        for each in signals:
-            loop.remove_signal_handler(each)
-        stop.set()
-
-    for each in signals:
-        loop.add_signal_handler(each, on, each)
-    return stop
-
-
-async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """What the work gives; None if told to stop before that."""
-    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
-    try:
-        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        return working.result() if working.done() else None
-    finally:
-        working.cancel()
-        stopping.cancel()

@@ -16,6 +16,7 @@ from governor.app.ports import Sink
 from governor.app.relaying import Relay
 from governor.app.scheduling import Scheduler
 from governor.app.sources import SourceDirectory
+from governor.app.sweeping import Sweeper
 
 GRACE_SECONDS = 8.0
 """At a stop, so long may what is under way take; then it is cancelled."""
@@ -35,6 +36,7 @@ class Term:
     channels: ChannelDirectory
     mutes: MuteDirectory
     sink: Sink
+    sweeper: Sweeper
 
     async def run(self) -> None:
         """Works until cancelled.
@@ -47,6 +49,7 @@ class Term:
             "channels": self.channels.run,
             "mutes": self.mutes.run,
             "healing": lambda: keep_healed(self.scheduler, self.sink),
+            "sweeping": self.sweeper.run,
             "leases": lambda: keep_released(self.sink),
         }
         tasks = {asyncio.create_task(run(), name=name) for name, run in parts.items()}
