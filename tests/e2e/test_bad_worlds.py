@@ -112,7 +112,7 @@ def test_postgresql_stopped_and_started(stack: Stack, cluster: Cluster, namespac
 
     stack.governed.stop()
     cluster.verdict("worlds", namespace, "Error", SLOW)
-    assert said(cluster, "worlds", namespace) == {
+    wanted = {
         "dial": error(
             "Unreachable",
             f"127.0.0.1:{stack.governed.port} can't be reached: connection refused: look at the "
@@ -120,6 +120,8 @@ def test_postgresql_stopped_and_started(stack: Stack, cluster: Cluster, namespac
         ),
         "metric": ("Ok", "Met", "1 is not above the red line 1"),
     }
+    # While it shuts down it says so; the next try comes half a minute later.
+    eventually(lambda: said(cluster, "worlds", namespace) == wanted, SLOW)
 
     stack.governed.start()
     cluster.verdict("worlds", namespace, "Ok", SLOW)

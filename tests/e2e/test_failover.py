@@ -150,10 +150,11 @@ def test_a_leader_that_slept_writes_and_tells_nothing_when_it_wakes(
         eventually(lambda: "leads no more" in [line.get("message") for line in said(sleeper)])
         later = len(recorded.arrivals) + len(POLICIES)
         eventually(lambda: len(recorded.arrivals) >= later, PATIENCE)
-        seen = [body for body in witness.objects() if body["kind"] == "GovernancePolicy"]
+        seen = [it for it in witness.objects() if it["metadata"].get("namespace") == namespace]
 
     assert len(epochs) == 1
-    assert {body["status"]["epoch"] for body in seen} == epochs
+    statuses = [it["status"] for it in seen if it["kind"] == "GovernancePolicy"]
+    assert {status["epoch"] for status in statuses} == epochs
     assert [row["id"] for row in cluster.rows(namespace)] == [row["id"] for row in before[0]]
     assert len(cluster.events(namespace)) == len(before[1])
 

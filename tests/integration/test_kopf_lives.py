@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.api_front import api_front
 from tests.support.kopf_world import (
     CRDS,
     GROUP_PATH,
@@ -24,7 +25,8 @@ from tests.support.kopf_world import (
 from governor.adapters.kubernetes.cluster import missing_crds
 from governor.adapters.kubernetes.connection import Connection
 from governor.adapters.kubernetes.credentials import load
-from governor.handlers.informing import KINDS
+from governor.app.ports import Kind
+from governor.app.reconciling import Pace
 from governor_local.stack import Stack
 
 
@@ -100,8 +102,8 @@ async def test_it_waits_for_crds_that_are_missing_at_the_start(
         await asyncio.to_thread(serve_crds, without_crds)
         uid = await created(hands)
 
-        await until(lambda: uid in witness.seen and uid in witness.ticked(), 30)
-        assert witness.active == set(KINDS)
+        await until(lambda: uid in witness.known and uid in witness.ticked(), 30)
+        assert witness.active == set(Kind)
 
 
 async def test_it_survives_the_removal_of_its_crds(
@@ -125,10 +127,39 @@ async def test_it_survives_the_removal_of_its_crds(
         await asyncio.to_thread(serve_crds, cluster)
         second = await created(hands)
         await until(lambda: second in witness.ticked(), 30)
-        assert witness.active == set(KINDS)
-        assert not running.done()
+        assert witness.active == set(Kind)
+        assert not running.task.done()
         assert not ours.done()
         ours.cancel()
+
+
+async def test_a_removal_of_its_crds_that_no_watch_told_is_found(
+    without_crds: Stack, reader: Path, hands: Hands, tmp_path: Path
+) -> None:
+    """Without their CRD there are no policies: what is known of them ends."""
+    cluster, witness = without_crds, Witness()
+    serve_crds(cluster)
+    pace = Pace(period=0.5, grace=0.3, retrying=0.3)
+    async with (
+        api_front(cluster.kubeconfig) as front,
+        kopf_running(front.kubeconfig(reader, tmp_path / "through"), witness, pace=pace) as running,
+    ):
+        await until(lambda: all(front.watched(kind) for kind in Kind))
+        first = await created(hands)
+        await until(lambda: first in witness.ticked())
+
+        async with front.compacted(Kind.POLICIES):
+            await asyncio.to_thread(
+                cluster.kubectl, "delete", "--wait", "--timeout=30s", "-k", str(CRDS)
+            )
+            await until(lambda: first in witness.ends, 30)
+        assert running.caches.shelf(Kind.POLICIES).versions == {}
+
+        await asyncio.to_thread(serve_crds, cluster)
+        second = await created(hands)
+        await until(lambda: second in witness.ticked(), 60)
+        assert witness.ends == [first]
+        assert first not in running.kept
 
 
 async def test_it_survives_an_api_server_that_restarts(
@@ -147,8 +178,8 @@ async def test_it_survives_an_api_server_that_restarts(
         await asyncio.to_thread(cluster.control_plane.apiserver.start)
 
         second = await created(hands)
-        await until(lambda: second in witness.seen, 40)
-        assert not running.done()
+        await until(lambda: second in witness.known, 40)
+        assert not running.task.done()
     await connection.request("DELETE", f"{GROUP_PATH}/namespaces/default/governancepolicies")
 
 
@@ -164,7 +195,7 @@ async def test_it_waits_for_an_api_server_that_is_away_at_the_start(
             await until(lambda: any("does not say" in line for line in witness.missing))
             await asyncio.to_thread(cluster.control_plane.apiserver.start)
             uid = await created(hands)
-            await until(lambda: uid in witness.seen, 30)
+            await until(lambda: uid in witness.known, 30)
     finally:
         await asyncio.to_thread(cluster.control_plane.apiserver.start)
 
@@ -175,11 +206,11 @@ async def test_a_revoked_token_is_read_again(cluster: Stack, tmp_path: Path, han
     kubeconfig = reader_kubeconfig(cluster, tmp_path, "revoked")
     witness = Witness()
     async with kopf_running(kubeconfig, witness):
-        await until(lambda: witness.active == set(KINDS))
+        await until(lambda: witness.active == set(Kind))
         # A token is good for one incarnation of its account.
         cluster.kubectl("delete", "serviceaccount", "revoked", "-n", "default")
         reader_kubeconfig(cluster, tmp_path, "revoked")
         await asyncio.to_thread(cluster.control_plane.apiserver.restart)  # cuts the watches
         uid = await created(hands)
 
-        await until(lambda: uid in witness.seen, 60)
+        await until(lambda: uid in witness.known, 60)

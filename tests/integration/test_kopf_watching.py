@@ -22,29 +22,29 @@ from tests.support.kopf_world import (
 from governor.adapters.kubernetes.connection import Connection, RefusedError
 from governor.adapters.kubernetes.credentials import load
 from governor.api import API_VERSION
-from governor.handlers.informing import KINDS
+from governor.app.ports import Kind
 from governor_local.stack import Stack
 
 FAST = {"1h": 1, "2h": 2}
 
 EVERYBODY = {"from": "All"}
-OTHERS: dict[tuple[str, str], dict[str, Any]] = {
-    ("GovernanceSource", "governancesources"): {
+OTHERS: dict[tuple[Kind, str, str], dict[str, Any]] = {
+    (Kind.SOURCES, "GovernanceSource", "governancesources"): {
         "allowedNamespaces": EVERYBODY,
         "prometheus": {"url": "http://127.0.0.1:9"},
     },
-    ("GovernanceChannel", "governancechannels"): {
+    (Kind.CHANNELS, "GovernanceChannel", "governancechannels"): {
         "allowedNamespaces": EVERYBODY,
         "alertmanager": {"urls": ["http://127.0.0.1:9"]},
     },
-    ("GovernanceMute", "namespaces/default/governancemutes"): {
+    (Kind.MUTES, "GovernanceMute", "namespaces/default/governancemutes"): {
         "policyRef": {"name": "flywheel"},
         "reason": "a migration",
         "owner": "sre",
         "expiresAt": "2026-01-01T00:00:00Z",
     },
 }
-"""Kind and path of what is seen beside policies and namespaces, and a spec of each."""
+"""Kind, its name and path, of what is seen beside policies and namespaces, and a spec of each."""
 
 
 def fast(spec: Mapping[str, Any]) -> int:
@@ -71,7 +71,7 @@ async def witness(reader: Path) -> AsyncIterator[Witness]:
     """What kopf tells, with timers of one and two seconds."""
     witness = Witness()
     async with kopf_running(reader, witness, ticks=FAST.values(), length=fast):
-        await until(lambda: witness.active == set(KINDS))
+        await until(lambda: witness.active == set(Kind))
         yield witness
 
 
@@ -81,14 +81,14 @@ async def test_policies_are_seen_when_added_changed_and_deleted(
     """Each time the whole object; at last that it is gone."""
     policy = await hands.create_policy("1h")
     uid = policy["metadata"]["uid"]
-    await until(lambda: uid in witness.seen)
+    await until(lambda: uid in witness.known)
 
     changed = await hands.change(policy, "2h")
-    await until(lambda: witness.seen[uid]["metadata"]["generation"] == 2)
-    assert witness.seen[uid]["spec"] == changed["spec"]
+    await until(lambda: witness.known[uid]["metadata"]["generation"] == 2)
+    assert witness.known[uid]["spec"] == changed["spec"]
 
     await hands.delete(policy)
-    await until(lambda: uid in witness.gone)
+    await until(lambda: uid in witness.ends)
 
 
 async def test_policies_are_seen_that_were_there_before(reader: Path, hands: Hands) -> None:
@@ -97,26 +97,27 @@ async def test_policies_are_seen_that_were_there_before(reader: Path, hands: Han
     witness = Witness()
 
     async with kopf_running(reader, witness):
-        await until(lambda: policy["metadata"]["uid"] in witness.seen)
+        await until(lambda: policy["metadata"]["uid"] in witness.known)
 
-    seen = witness.seen[policy["metadata"]["uid"]]
+    seen = witness.known[policy["metadata"]["uid"]]
     assert (seen["kind"], seen["spec"]) == ("GovernancePolicy", policy["spec"])
 
 
-@pytest.mark.parametrize(("kind", "path"), OTHERS)
+@pytest.mark.parametrize(("kind", "name_of_kind", "path"), OTHERS)
 async def test_other_kinds_are_seen_whole_until_they_are_deleted(
-    witness: Witness, hands: Hands, kind: str, path: str
+    witness: Witness, hands: Hands, kind: Kind, name_of_kind: str, path: str
 ) -> None:
     """Each by its own way; they have no timers."""
-    name, spec, path = f"kopf-{uuid4().hex[:12]}", OTHERS[kind, path], f"{GROUP_PATH}/{path}"
-    body = {"apiVersion": API_VERSION, "kind": kind, "metadata": {"name": name}, "spec": spec}
+    name, spec = f"kopf-{uuid4().hex[:12]}", OTHERS[kind, name_of_kind, path]
+    path, head = f"{GROUP_PATH}/{path}", {"apiVersion": API_VERSION, "kind": name_of_kind}
+    body = {**head, "metadata": {"name": name}, "spec": spec}
     uid = (await hands.request("POST", path, body))["metadata"]["uid"]
-    await until(lambda: uid in witness.others[kind])
-    assert witness.others[kind][uid]["spec"] == spec
+    await until(lambda: uid in witness.objects[kind])
+    assert witness.objects[kind][uid]["spec"] == spec
 
     await hands.request("DELETE", f"{path}/{name}")
 
-    await until(lambda: uid in witness.gone)
+    await until(lambda: uid in witness.ends)
     assert witness.ticks_of(uid) == []
 
 
@@ -125,17 +126,19 @@ async def test_namespaces_are_seen_with_their_labels(witness: Witness, hands: Ha
     name = f"kopf-{uuid4().hex[:12]}"
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     created = await hands.request("POST", "/api/v1/namespaces", body)
-    await until(lambda: name in witness.namespaces)
+    uid = created["metadata"]["uid"]
+    known = witness.objects[Kind.NAMESPACES]
+    await until(lambda: uid in known)
 
     metadata = {**created["metadata"], "labels": {"team": "sre"}}
     await hands.request("PUT", f"/api/v1/namespaces/{name}", {**created, "metadata": metadata})
-    await until(lambda: witness.namespaces[name].get("team") == "sre")
+    await until(lambda: known[uid]["metadata"]["labels"].get("team") == "sre")
 
     await hands.request("DELETE", f"/api/v1/namespaces/{name}")
     # The namespace controller's part: nothing is in it.
     ending = await hands.request("GET", f"/api/v1/namespaces/{name}")
     await hands.request("PUT", f"/api/v1/namespaces/{name}/finalize", {**ending, "spec": {}})
-    await until(lambda: name in witness.gone)
+    await until(lambda: uid in witness.ends)
 
 
 @pytest.mark.parametrize(
@@ -177,7 +180,7 @@ async def test_exactly_one_timer_survives_any_number_of_flips(
     await until(lambda: witness.ticks_of(uid))
     for flip in range(24):
         await hands.change(policy, "2h" if flip % 2 == 0 else "1h")
-    await until(lambda: witness.seen[uid]["metadata"]["generation"] == 25)
+    await until(lambda: witness.known[uid]["metadata"]["generation"] == 25)
 
     witness.ticks.clear()
     began = time.monotonic()
@@ -196,7 +199,7 @@ async def test_a_deleted_policy_ticks_no_more(witness: Witness, hands: Hands) ->
     ticking = witness.ticking
 
     await hands.delete(policy)
-    await until(lambda: uid in witness.gone)
+    await until(lambda: uid in witness.ends)
 
     assert witness.ticking == ticking - 1
     witness.ticks.clear()
@@ -214,7 +217,7 @@ async def test_a_policy_that_somebody_else_holds_back_from_deletion_ticks_no_mor
     ticking = witness.ticking
 
     await hands.delete(policy)
-    await until(lambda: "deletionTimestamp" in witness.seen[uid]["metadata"])
+    await until(lambda: "deletionTimestamp" in witness.known[uid]["metadata"])
     await until(lambda: witness.ticking == ticking - 1)
 
     held = await hands.read(policy)
@@ -225,7 +228,7 @@ async def test_a_policy_that_somebody_else_holds_back_from_deletion_ticks_no_mor
         f"{GROUP_PATH}/namespaces/default/governancepolicies/{policy['metadata']['name']}",
         {**held, "metadata": free},
     )
-    await until(lambda: uid in witness.gone)
+    await until(lambda: uid in witness.ends)
 
 
 async def test_nothing_is_ever_written(witness: Witness, hands: Hands) -> None:
@@ -242,7 +245,7 @@ async def test_nothing_is_ever_written(witness: Witness, hands: Hands) -> None:
     assert "annotations" not in metadata  # the last change of ours took them away
     assert {entry["manager"] for entry in metadata["managedFields"]} == {"governor"}
     await hands.delete(policy)
-    await until(lambda: uid in witness.gone)
+    await until(lambda: uid in witness.ends)
     assert set(witness.requests) == {"GET"}
 
 
@@ -267,7 +270,7 @@ async def test_a_stop_is_swift_and_leaves_no_task_behind(reader: Path) -> None:
     before = asyncio.all_tasks()
     witness = Witness()
     async with kopf_running(reader, witness):
-        await until(lambda: witness.active == set(KINDS))
+        await until(lambda: witness.active == set(Kind))
         began = time.monotonic()
 
     assert time.monotonic() - began < 30
@@ -279,8 +282,8 @@ async def test_being_cancelled_ends_kopf_too(reader: Path) -> None:
     """No thread goes on to tell a loop that is gone."""
     witness = Witness()
     async with kopf_running(reader, witness) as running:
-        await until(lambda: witness.active == set(KINDS))
-        running.cancel()
-        await asyncio.wait({running})
-        assert running.cancelled()
+        await until(lambda: witness.active == set(Kind))
+        running.task.cancel()
+        await asyncio.wait({running.task})
+        assert running.task.cancelled()
         assert witness.active == set()

@@ -9,7 +9,6 @@ from uuid import uuid4
 
 import pytest
 from tests.support.builders import policy, slo
-from tests.support.kopf_world import until
 
 from governor.adapters.clock import SystemClock
 from governor.adapters.kubernetes.connection import Connection
@@ -55,7 +54,7 @@ async def directory(kubeconfig: Path, namespace: str) -> AsyncIterator[MuteDirec
             telemetry=InMemoryTelemetry(),
             policy_of=lambda _, name: MUTED if name == "flywheel" else None,
             on_change=lambda *_: None,
-            pace=Pace(settling=0.1, verifying=0.1),
+            pace=Pace(settling=0.1),
         )
         async for body in list_all(connection, PATH):
             if body["metadata"]["namespace"] == namespace:
@@ -112,16 +111,3 @@ async def test_kubectl_shows_which_mutes_are_active_and_why_others_are_not(
     wide = stack.kubectl("get", "govmute", "-n", namespace, "-o", "wide").stdout
     assert "silences first until" in wide
     assert "there is no GovernancePolicy other" in wide
-
-
-async def test_a_mute_that_is_deleted_unseen_is_honoured_no_more(
-    stack: Stack, kubeconfig: Path, namespace: str
-) -> None:
-    """The operator asks, with the right to read."""
-    create(stack, namespace, "quiet")
-    async with directory(kubeconfig, namespace) as mutes:
-        assert [mute.name for mute in mutes.of(namespace, "flywheel")] == ["quiet"]
-
-        await asyncio.to_thread(stack.kubectl, "delete", "govmute", "quiet", "-n", namespace)
-
-        await until(lambda: not mutes.of(namespace, "flywheel"))

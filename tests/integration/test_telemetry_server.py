@@ -63,6 +63,7 @@ async def test_each_path_is_served_at_its_own_address(
                 assert answer.status == 503
                 assert await answer.json() == {
                     "status": "failing",
+                    "role": "leader",
                     "checks": {
                         "ticks": "none expected: there are no policies",
                         "watch governancepolicies": "not listed yet",

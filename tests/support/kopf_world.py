@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import time
-from collections import defaultdict
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -13,12 +14,17 @@ from uuid import uuid4
 import aiohttp
 import yaml
 
+from governor.adapters.clock import SystemClock
 from governor.adapters.kubernetes.cluster import PLURALS, wait_for_crds
 from governor.adapters.kubernetes.connection import Connection, open_session
 from governor.adapters.kubernetes.credentials import load
-from governor.app.ports import Json
+from governor.adapters.kubernetes.objects import KubernetesObjects
+from governor.adapters.memory.telemetry import InMemoryTelemetry
+from governor.app.caches import Caches
+from governor.app.ports import Json, Kind, ObjectKey
+from governor.app.reconciling import Pace, Reconciler
 from governor.domain.schedules import TICKS, tick_length
-from governor.handlers.running import run_kopf
+from governor.handlers.running import Kopf
 from governor_local.stack import Stack
 
 CRDS = Path(__file__).parents[2] / "crds"
@@ -51,12 +57,10 @@ class Witness:
     """Writes down what the application and the pulse were told."""
 
     def __init__(self) -> None:
-        self.seen: dict[str, Json] = {}
-        """Policies by uid, as last seen."""
-        self.others: dict[str, dict[str, Json]] = defaultdict(dict)
-        """Kind → sources, channels and mutes by uid, as last seen."""
-        self.namespaces: dict[str, Mapping[str, str]] = {}
-        self.gone: list[str] = []
+        self.objects: dict[Kind, dict[str, Json]] = {kind: {} for kind in Kind}
+        """What is there, by uid, as last seen."""
+        self.ends: list[str] = []
+        """The uids of what went, in order."""
         self.ticks: list[tuple[str, int, float]] = []
         """uid, tick length, monotonic time."""
         self.active: set[str] = set()
@@ -66,47 +70,31 @@ class Witness:
         """The HTTP methods of every request of kopf."""
         self.missing: list[str] = []
 
+    @property
+    def known(self) -> dict[str, Json]:
+        """The policies."""
+        return self.objects[Kind.POLICIES]
+
     def told_missing(self, missing: Sequence[str]) -> None:
         """What the operator waits for; for a test that fails, too."""
         _log.warning("missing: %s", missing)
         self.missing.extend(missing)
 
-    def policy_seen(self, body: Json) -> None:
-        self.seen[body["metadata"]["uid"]] = body
+    def seen(self, kind: Kind, body: Json) -> None:
+        self.objects[kind][body["metadata"]["uid"]] = body
 
-    def policy_gone(self, uid: str) -> None:
-        self.gone.append(uid)
+    def gone(self, kind: Kind, key: ObjectKey) -> None:
+        self.objects[kind].pop(key.uid, None)
+        self.ends.append(key.uid)
+
+    def unwatched(self, kind: Kind) -> None:
+        """Nobody asks."""
+
+    def listed(self) -> None:
+        """Nobody asks."""
 
     def policy_tick(self, uid: str, tick_seconds: int) -> None:
         self.ticks.append((uid, tick_seconds, time.monotonic()))
-
-    def source_seen(self, body: Json) -> None:
-        self._other("GovernanceSource", body)
-
-    def source_gone(self, uid: str) -> None:
-        self.gone.append(uid)
-
-    def channel_seen(self, body: Json) -> None:
-        self._other("GovernanceChannel", body)
-
-    def channel_gone(self, uid: str) -> None:
-        self.gone.append(uid)
-
-    def mute_seen(self, body: Json) -> None:
-        self._other("GovernanceMute", body)
-
-    def mute_gone(self, uid: str) -> None:
-        self.gone.append(uid)
-
-    def _other(self, kind: str, body: Json) -> None:
-        assert body["kind"] == kind
-        self.others[kind][body["metadata"]["uid"]] = body
-
-    def namespace_seen(self, name: str, labels: Mapping[str, str]) -> None:
-        self.namespaces[name] = labels
-
-    def namespace_gone(self, name: str) -> None:
-        self.gone.append(name)
 
     def watch_activity(self, kind: str) -> None:
         self.active.add(kind)
@@ -147,8 +135,12 @@ async def kopf_running(
     *,
     ticks: Iterable[int] = TICKS,
     length: Callable[[Mapping[str, Any]], int] = tick_length,
-) -> AsyncIterator[asyncio.Task[None]]:
-    """Kopf for as long as the block lasts, then stopped in an orderly way."""
+    pace: Pace | None = None,
+) -> AsyncIterator["Running"]:
+    """Kopf for as long as the block lasts, then stopped in an orderly way.
+
+    What it tells goes through the caches. With a pace, what it misses is reconciled.
+    """
 
     async def count(_: Any, __: Any, params: aiohttp.TraceRequestStartParams) -> None:
         witness.requests.append(params.method)
@@ -165,25 +157,74 @@ async def kopf_running(
         async def crds_served() -> None:
             await wait_for_crds(connection, witness.told_missing)
 
-        running = asyncio.create_task(
-            run_kopf(
-                informed=witness,
-                pulse=witness,
-                open_session=session,
-                crds_served=crds_served,
-                ticks=ticks,
-                tick_length=length,
-                stop=stop,
-            )
+        caches, telemetry = Caches(SystemClock()), InMemoryTelemetry()
+        kopf = Kopf(
+            informed=caches,
+            pulse=witness,
+            open_session=session,
+            crds_served=crds_served,
+            ticks=ticks,
+            tick_length=length,
         )
+        reconciler = Reconciler(KubernetesObjects(connection), caches, kopf, telemetry, pace=pace)
+        comparing = [asyncio.create_task(reconciler.run())] if pace else []
+        running = asyncio.create_task(kopf.run(stop))
         try:
-            yield running
+            with caches.relayed_to(witness):
+                yield Running(task=running, kopf=kopf, caches=caches, telemetry=telemetry)
+            assert not any(task.done() for task in comparing), "the reconciler ended by itself"
         finally:
+            for task in comparing:
+                task.cancel()
             stop.set()
             done, _ = await asyncio.wait({running}, timeout=20)
             assert done, "it does not stop"
             if not running.cancelled():
                 running.result()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """What runs, and what it keeps."""
+
+    task: asyncio.Task[None]
+    kopf: Kopf
+    caches: Caches
+    telemetry: InMemoryTelemetry
+
+    @property
+    def life(self) -> Any:
+        """Kopf's present life."""
+        return self.kopf._life
+
+    @property
+    def kept(self) -> set[str]:
+        """The uids of all objects of which kopf keeps something."""
+        return set(self._items)
+
+    def timers(self) -> Counter[str]:
+        """The timers that run, by the uids of their policies."""
+        tasks = asyncio.all_tasks(self.life._loop)
+        return +Counter(
+            {
+                uid: sum(timer.task in tasks for timer in _timers(memory))
+                for uid, memory in self._items.items()
+            }
+        )
+
+    def kill_timers(self, uid: str) -> None:
+        """What an error that escapes from kopf's own patch does: they end, and stay so."""
+        for timer in _timers(self._items[uid]):
+            self.life._loop.call_soon_threadsafe(timer.task.cancel)
+
+    @property
+    def _items(self) -> dict[str, Any]:
+        """A copy, as kopf's thread goes on."""
+        return dict(self.life._memories._items) if self.life else {}
+
+
+def _timers(memory: Any) -> list[Any]:
+    return list(memory.daemons_memory.running_daemons.values())
 
 
 class Hands:

@@ -16,10 +16,8 @@ from governor.app.bases import Base
 from governor.app.courier import Courier, revision_of
 from governor.app.subjects import Subject, understand
 from governor.app.writing import Writing
-from governor.domain.entries import Decision
 from governor.domain.episodes import Run
 from governor.domain.plans import Feedback, Snapshot, decide
-from governor.domain.restating import restate
 from governor.domain.schedules import slot_at, stamp
 from governor.domain.takeovers import Known
 from governor.errors import (
@@ -112,12 +110,7 @@ class Replica:
             found = await self._services.sink.open_findings(self.key.uid)
         except DeliveryError:
             return
-        decision = Decision(
-            policy_uid=self.key.uid,
-            generation=self._base.subject.generation,
-            at=self._services.clock.now(),
-        )
-        self._courier.restate(restate(decision, policy, self._base.written))
+        self._courier.restate(policy, self._base.subject.generation, self._services.clock.now())
         self._rows = tuple(row.known() for row in found)
 
     async def _ask(self) -> None:

@@ -22,7 +22,7 @@ BORN = datetime(2026, 1, 1, tzinfo=UTC)
 NS = "aiops"
 FLYWHEEL = (NS, "flywheel")
 TICK = 0.01
-FAST = Pace(gathering=TICK, looking=TICK, settling=TICK, retrying=TICK, verifying=TICK)
+FAST = Pace(gathering=TICK, looking=TICK, settling=TICK, retrying=TICK)
 PATIENT = Pace(gathering=TICK)
 
 

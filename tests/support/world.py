@@ -12,13 +12,14 @@ from tests.support.builders import NOON, VALUES, spec
 
 from governor.adapters.memory.authority import InMemoryAuthority
 from governor.adapters.memory.events import InMemoryEventRecorder
+from governor.adapters.memory.objects import InMemoryObjects
 from governor.adapters.memory.orphan_store import InMemoryOrphanStore
 from governor.adapters.memory.sink import InMemorySink
 from governor.adapters.memory.status_store import InMemoryStatusStore
 from governor.adapters.memory.telemetry import InMemoryTelemetry
 from governor.api.status import PolicyStatus
 from governor.app.orphans import Orphans
-from governor.app.ports import ObjectKey
+from governor.app.ports import Kind, ObjectKey
 from governor.app.running import PolicyRunner
 from governor.app.scheduling import Scheduler
 from governor.app.services import Services
@@ -96,7 +97,9 @@ class World:
         )
         # Each knows the other; a policy goes only later.
         self.scheduler = Scheduler(services, on_gone=self._bequeath)
-        self.orphans = Orphans(self.left, services, self.scheduler)
+        self.orphans = Orphans(
+            self.left, services, self.scheduler, InMemoryObjects({Kind.POLICIES: self.store})
+        )
         self._inheriting = asyncio.create_task(self.orphans.run(), name="orphans")
 
     def _bequeath(self, runner: PolicyRunner) -> None:

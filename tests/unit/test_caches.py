@@ -6,9 +6,11 @@ from typing import Any
 from tests.support.world import HandClock
 
 from governor.app.caches import Caches
-from governor.app.ports import Json
+from governor.app.ports import Json, Kind, ObjectKey
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
+OTHERS = {Kind.MUTES: "m", Kind.CHANNELS: "c", Kind.SOURCES: "s", Kind.NAMESPACES: "n"}
+"""What policies depend on, and one object of each."""
 
 
 class Ear:
@@ -19,9 +21,15 @@ class Ear:
 
     def __getattr__(self, method: str) -> Any:
         def told(*arguments: Any) -> None:
-            first = arguments[0] if arguments else ""
-            name = first["metadata"]["uid"] if isinstance(first, dict) else first
-            self.heard.append((method, name))
+            kind, what = arguments if len(arguments) == 2 else ("", "")
+            match what:
+                case ObjectKey(uid=name):
+                    pass
+                case {"metadata": {"uid": name}}:
+                    pass
+                case _:
+                    kind, name = "", kind
+            self.heard.append((f"{method} {kind}".strip(), name))
 
         return told
 
@@ -33,16 +41,18 @@ def body(uid: str, version: int = 1, **status: Any) -> Json:
     }
 
 
+def key(uid: str) -> ObjectKey:
+    return ObjectKey(uid=uid, namespace="", name=uid)
+
+
 def caches() -> Caches:
     """Two policies, and one of everything else."""
     known = Caches(HandClock(NOW))
-    known.policy_seen(body("p1"))
+    known.seen(Kind.POLICIES, body("p1"))
     known.policy_tick("p1", 30)
-    known.policy_seen(body("p2"))
-    known.mute_seen(body("m"))
-    known.channel_seen(body("c"))
-    known.source_seen(body("s"))
-    known.namespace_seen("aiops", {})
+    known.seen(Kind.POLICIES, body("p2"))
+    for kind, uid in OTHERS.items():
+        known.seen(kind, body(uid))
     return known
 
 
@@ -53,14 +63,14 @@ def test_policies_are_told_last_and_with_their_ticks() -> None:
         pass
 
     assert ear.heard == [
-        ("namespace_seen", "aiops"),
-        ("source_seen", "s"),
-        ("channel_seen", "c"),
-        ("mute_seen", "m"),
+        ("seen namespaces", "n"),
+        ("seen governancesources", "s"),
+        ("seen governancechannels", "c"),
+        ("seen governancemutes", "m"),
         ("listed", ""),
-        ("policy_seen", "p1"),
+        ("seen governancepolicies", "p1"),
         ("policy_tick", "p1"),
-        ("policy_seen", "p2"),
+        ("seen governancepolicies", "p2"),
     ]
 
 
@@ -68,23 +78,21 @@ def test_what_comes_while_somebody_listens_is_passed_on_and_nothing_after() -> N
     known, ear = caches(), Ear()
     with known.relayed_to(ear):
         ear.heard.clear()
-        known.policy_seen(body("p1", 2))
+        known.seen(Kind.POLICIES, body("p1", 2))
         known.policy_tick("p2", 60)
-        known.policy_gone("p2")
-        for gone in (known.source_gone, known.channel_gone, known.mute_gone, known.namespace_gone):
-            gone("x")
+        known.gone(Kind.POLICIES, key("p2"))
+        for kind, uid in OTHERS.items():
+            known.gone(kind, key(uid))
+            known.gone(kind, key(uid))
         known.listed()
     told = [*ear.heard]
-    known.policy_seen(body("p3"))
+    known.seen(Kind.POLICIES, body("p3"))
 
     assert [method for method, _ in told] == [
-        "policy_seen",
+        "seen governancepolicies",
         "policy_tick",
-        "policy_gone",
-        "source_gone",
-        "channel_gone",
-        "mute_gone",
-        "namespace_gone",
+        "gone governancepolicies",
+        *(f"gone {kind}" for kind in OTHERS),
         "listed",
     ]
     assert ear.heard == told
@@ -92,17 +100,15 @@ def test_what_comes_while_somebody_listens_is_passed_on_and_nothing_after() -> N
 
 def test_what_is_gone_is_told_to_nobody_later() -> None:
     known, ear = caches(), Ear()
-    known.policy_gone("p1")
-    known.source_gone("s")
-    known.channel_gone("c")
-    known.mute_gone("m")
-    known.namespace_gone("aiops")
+    known.gone(Kind.POLICIES, key("p1"))
+    for kind, uid in OTHERS.items():
+        known.gone(kind, key(uid))
     known.policy_tick("p1", 30)  # of a timer that was not stopped yet
     with known.relayed_to(ear):
         pass
 
-    assert ear.heard == [("listed", ""), ("policy_seen", "p2")]
-    assert known.uids == {"p2"}
+    assert ear.heard == [("listed", ""), ("seen governancepolicies", "p2")]
+    assert known.shelf(Kind.POLICIES).bodies.keys() == {key("p2")}
 
 
 def test_an_older_version_takes_no_newer_ones_place() -> None:
@@ -110,11 +116,11 @@ def test_an_older_version_takes_no_newer_ones_place() -> None:
     known, seen = Caches(HandClock(NOW)), []
 
     class Versions(Ear):
-        def policy_seen(self, policy: Json) -> None:
+        def seen(self, _: Kind, policy: Json) -> None:
             seen.append(policy["metadata"]["resourceVersion"])
 
-    known.policy_seen(body("p", 9))
-    known.policy_seen(body("p", 8))
+    known.seen(Kind.POLICIES, body("p", 9))
+    known.seen(Kind.POLICIES, body("p", 8))
     with known.relayed_to(Versions()):
         pass
 
@@ -126,9 +132,9 @@ def test_the_highest_epoch_is_remembered_unless_it_is_made_up() -> None:
     known = Caches(HandClock(NOW))
     now = round(NOW.timestamp() * 1000)
     for uid, epoch in (("a", now), ("b", now - 1), ("c", "nonsense"), ("d", None)):
-        known.policy_seen(body(uid, epoch=epoch))
+        known.seen(Kind.POLICIES, body(uid, epoch=epoch))
     far = round((NOW + timedelta(days=30)).timestamp() * 1000)
-    known.policy_seen(body("e", epoch=far))
+    known.seen(Kind.POLICIES, body("e", epoch=far))
 
     assert known.highest_epoch == now
 

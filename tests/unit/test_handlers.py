@@ -11,11 +11,12 @@ import kopf
 import pytest
 from tests.support.kopf_world import Witness
 
+from governor.app.ports import Json, Kind, ObjectKey
 from governor.domain.schedules import TICKS
 from governor.handlers import login as login_module
-from governor.handlers.informing import KINDS, Informer
+from governor.handlers.informing import Informer
 from governor.handlers.login import Login
-from governor.handlers.running import run_kopf
+from governor.handlers.running import Kopf
 from governor.handlers.silence import NoDiffBase, NoProgress, kopf_settings
 from governor.handlers.timers import TESTED_VERSION, Memo, add_timers, require_tested
 
@@ -23,10 +24,10 @@ from governor.handlers.timers import TESTED_VERSION, Memo, add_timers, require_t
 class Stumbling(Witness):
     """An application that fails on the policy named `bad`."""
 
-    def policy_seen(self, body: Any) -> None:
+    def seen(self, kind: Kind, body: Json) -> None:
         if body["metadata"]["uid"] == "bad":
             raise ValueError("planted")
-        super().policy_seen(body)
+        super().seen(kind, body)
 
 
 def body(uid: str) -> dict[str, Any]:
@@ -105,26 +106,25 @@ async def test_calls_from_another_thread_arrive_in_order(
 
     def tell() -> None:
         for number in range(100):
-            informer.policy(body(str(number)), ticking=True)
-            informer.policy_gone(str(number))
+            informer.seen(Kind.POLICIES, body(str(number)))
+            informer.gone(Kind.POLICIES, ObjectKey(uid=str(number), namespace="", name=""))
 
     await asyncio.to_thread(tell)
     await asyncio.sleep(0)
 
-    assert witness.gone == [str(number) for number in range(100)]
-    assert list(witness.seen) == witness.gone
-    assert witness.ticking == 0
+    assert witness.ends == [str(number) for number in range(100)]
+    assert witness.known == {}
 
 
 async def test_one_bad_object_hides_no_other(
     informer: Informer, witness: Witness, caplog: pytest.LogCaptureFixture
 ) -> None:
     """What can't be taken in is reported, and the rest is told."""
-    informer.policy(body("bad"), ticking=True)
-    informer.policy(body("good"), ticking=True)
+    informer.seen(Kind.POLICIES, body("bad"))
+    informer.seen(Kind.POLICIES, body("good"))
     await asyncio.sleep(0)
 
-    assert list(witness.seen) == ["good"]
+    assert list(witness.known) == ["good"]
     assert [record.levelno for record in caplog.records] == [logging.ERROR]
 
 
@@ -144,7 +144,7 @@ async def test_the_pulse_counts_the_policies_that_tick(
 ) -> None:
     """Each once, and none that is being deleted."""
     for uid, ticking in (("a", True), ("a", True), ("b", True), ("c", False), ("b", False)):
-        informer.policy(body(uid), ticking=ticking)
+        informer.ticking(uid, on=ticking)
     await asyncio.sleep(0)
 
     assert witness.ticking == 1
@@ -152,12 +152,13 @@ async def test_the_pulse_counts_the_policies_that_tick(
 
 async def test_all_kinds_must_be_heard_of(informer: Informer) -> None:
     """Before, kopf may have missed one for ever."""
-    for kind in KINDS[1:]:
+    kinds = list(Kind)
+    for kind in kinds[1:]:
         informer.heard(kind)
     await asyncio.sleep(0)
     assert not informer.all_heard.is_set()
 
-    informer.heard(KINDS[0])
+    informer.heard(kinds[0])
     await asyncio.sleep(0)
     assert informer.all_heard.is_set()
 
@@ -194,15 +195,14 @@ async def test_a_stop_ends_the_wait_for_the_crds(witness: Witness) -> None:
         raise AssertionError("kopf was started")
 
     running = asyncio.create_task(
-        run_kopf(
+        Kopf(
             informed=witness,
             pulse=witness,
             open_session=nothing,
             crds_served=never,
             ticks=TICKS,
             tick_length=lambda _: 60,
-            stop=stop,
-        )
+        ).run(stop)
     )
     await waiting.wait()
     stop.set()

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from governor.app.ports import ObjectKey
 from governor.telemetry.health import Liveness
 
 POLICIES, SOURCES = "governancepolicies", "governancesources"
@@ -56,6 +57,7 @@ def test_before_the_first_list_it_is_alive_but_not_ready(liveness: Liveness, clo
     assert liveness.alive().ok
     assert not liveness.ready().ok
     assert liveness.ready().checks == {
+        "policies": "none stands still",
         "ticks": "none expected: there are no policies",
         "watch governancepolicies": "last activity 250 s ago",
         "watch governancesources": "not listed yet",
@@ -159,3 +161,18 @@ def test_who_never_saw_the_lease_is_alive_but_not_ready(listed: Liveness, clock:
     assert listed.alive().ok
     assert not listed.ready().ok
     assert listed.ready().checks["lease"] == "not seen yet"
+
+
+def test_policies_that_nothing_moves_fail_both(listed: Liveness) -> None:
+    """The answer names one of them; once they move, nothing is remembered."""
+    listed.stuck([ObjectKey(uid=n, namespace="aiops", name=f"flywheel-{n}") for n in "12"])
+
+    assert not listed.alive().ok
+    assert not listed.ready().ok
+    assert listed.alive().checks["policies"] == (
+        "2 overdue and not to be woken, such as aiops/flywheel-1"
+    )
+
+    listed.stuck([])
+
+    assert listed.ready().ok

@@ -9,7 +9,7 @@ from tests.support.replicas import Replica
 from tests.support.virtual_time import MIDNIGHT, in_virtual_time
 
 from governor.adapters.memory.lease_store import InMemoryLeaseStore
-from governor.domain.leases import LEASE_SECONDS, RENEW_SECONDS, RETRY_SECONDS
+from governor.domain.leases import LEASE_SECONDS, LOOK_SECONDS, RENEW_SECONDS, RETRY_SECONDS
 from governor.errors import NotLeadingError, StoreError
 
 
@@ -157,7 +157,7 @@ async def test_told_to_stop_it_finishes_while_it_leads_and_gives_the_lease_back(
 
     assert one.works[0].finishing.is_set()
     assert one.acts[-1] >= stopped - 1
-    assert two.acts[0] - stopped <= RETRY_SECONDS + 0.5
+    assert two.acts[0] - stopped <= LOOK_SECONDS + 0.5
     assert not one.leadership.leads
     await ended(two)
     assert store.lease is not None

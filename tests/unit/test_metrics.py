@@ -296,6 +296,8 @@ def test_the_exposition_names_what_runs_and_invents_nothing(scraped: Scraped) ->
         'governor_pending{target="dispatch"} 0.0',
         'governor_pending{target="remediation"} 0.0',
         "governor_checks_without_series 0.0",
+        "governor_policies_overdue 0.0",
+        "governor_overdue_total 0.0",
         "governor_leader 0.0",
         "governor_leader_takeovers_total 0.0",
         next(line for line in samples if line.startswith("governor_build_info")),
@@ -316,3 +318,22 @@ def test_only_the_leader_speaks_of_objects(scraped: Scraped) -> None:
     assert scraped.value("governor_leader") == 0
     assert scraped.value("governor_leader_takeovers_total") == 1
     assert scraped.value("governor_source_ready", source="platform") is None
+
+
+def test_what_is_overdue_shows_now_and_ever(scraped: Scraped) -> None:
+    """A gauge, and a counter of its beginnings."""
+    scraped.telemetry.overdue(now=3, begun=2)
+    scraped.telemetry.overdue(now=1, begun=0)
+
+    assert scraped.value("governor_policies_overdue") == pytest.approx(1)
+    assert scraped.value("governor_overdue_total") == pytest.approx(2)
+
+
+def test_what_no_watch_told_is_counted_by_kind(scraped: Scraped) -> None:
+    """What went apart from what came or changed."""
+    scraped.telemetry.missed("governancepolicies", gone=2, seen=1)
+    scraped.telemetry.missed("governancepolicies", gone=1, seen=0)
+
+    labels = {"kind": "governancepolicies"}
+    assert scraped.value("governor_missed_total", **labels, change="gone") == pytest.approx(3)
+    assert scraped.value("governor_missed_total", **labels, change="seen") == pytest.approx(1)

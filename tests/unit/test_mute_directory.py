@@ -14,7 +14,7 @@ from tests.support.mute_world import (
     until,
 )
 
-from governor.app.ports import Json, ObjectKey
+from governor.app.ports import Json
 from governor.errors import StoreError
 
 TOO_LONG = timedelta(days=90, seconds=1)
@@ -249,52 +249,3 @@ async def test_a_status_that_could_not_be_written_is_written_later(
         first, second = world.create(spec("first")), world.create(spec("first"), "second")
 
         await until(lambda: world.says(first, "Accepted") and world.says(second, "Accepted"))
-
-
-async def test_a_mute_that_went_while_nobody_watched_is_noticed(world: World) -> None:
-    """Or it would silence to its end whom it should silence no more."""
-    async with world.running():
-        key = world.create(spec())
-        await until(lambda: world.says(key, "Accepted"))
-        world.changes.clear()
-
-        world.store.delete(key)
-
-        await until(lambda: not world.names())
-        await until(lambda: world.changes == [FLYWHEEL])
-
-
-async def test_a_list_that_has_a_mute_no_more_is_noticed(patient: World) -> None:
-    """After the watch was away, kopf begins with a list, and tells of no deletion."""
-    patient.create(spec(ends=timedelta(hours=1)), "ended")
-    key = patient.create(spec())
-    async with patient.running():
-        await until(lambda: patient.says(key, "Accepted"))
-        patient.store.delete(key)
-
-        patient.directory.listed()
-
-        await until(lambda: patient.names() == ["ended"])
-
-
-async def test_a_mute_that_goes_while_it_is_asked_for_stays_gone(patient: World) -> None:
-    """Though the answer still has it."""
-    asked, answer = asyncio.Event(), asyncio.Event()
-    read = patient.store.read
-
-    async def slow(key: ObjectKey) -> Json:
-        body = await read(key)
-        asked.set()
-        await answer.wait()
-        return body
-
-    patient.store.read = slow  # type: ignore[method-assign]
-    key = patient.create(spec())
-    async with patient.running():
-        patient.directory.listed()
-        await asked.wait()
-        patient.delete(key)
-        answer.set()
-
-        await until(lambda: patient.changes)
-        assert patient.names() == []

@@ -1,7 +1,7 @@
 """Rows of policies that are no more are ended; those of others are not, whatever goes wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
 
 import pytest
@@ -9,13 +9,23 @@ from tests.support.builders import NOON, slo
 from tests.support.virtual_time import VirtualClock, in_virtual_time
 from tests.support.world import HandClock, World
 
+from governor.adapters.memory.objects import InMemoryObjects
 from governor.adapters.memory.sink import InMemorySink
 from governor.adapters.memory.status_store import InMemoryStatusStore
-from governor.app.ports import Episode, ObjectKey
+from governor.app.ports import Episode, Kind, ObjectKey
 from governor.app.vanished import FIRST_AFTER_SECONDS, PERIOD_SECONDS, SECOND_LOOK_SECONDS, Vanished
 from governor.domain.bequests import MANY
 from governor.domain.identity import finding_id
 from governor.errors import DeliveryError, UnavailableError
+
+
+class ForgetfulObjects(InMemoryObjects):
+    """A list that may forget everything, beside reads that don't."""
+
+    forgets = False
+
+    async def versions(self, kind: Kind) -> Mapping[ObjectKey, int]:
+        return {} if self.forgets else await super().versions(kind)
 
 
 class Scene:
@@ -25,13 +35,8 @@ class Scene:
         self.store = InMemoryStatusStore()
         self.sink = InMemorySink()
         self.keys: dict[str, ObjectKey] = {}
-        self.listed: set[str] | None = None
-        """What the list says, in place of the truth."""
-        self.vanished = Vanished(self.sink, self.store, clock or HandClock(), uids=self._uids)
-
-    async def _uids(self) -> set[str]:
-        there = {body["metadata"]["uid"] for body in self.store._objects.values()}
-        return there if self.listed is None else self.listed
+        self.objects = ForgetfulObjects({Kind.POLICIES: self.store})
+        self.vanished = Vanished(self.sink, self.objects, clock or HandClock())
 
     async def with_row(self, name: str) -> None:
         """A policy with an open finding."""
@@ -91,7 +96,7 @@ async def test_another_policy_of_the_same_name_is_not_the_one_that_went(scene: S
 
 
 async def test_a_policy_that_a_list_forgot_is_looked_for_live(scene: Scene) -> None:
-    scene.listed = set()
+    scene.objects.forgets = True
 
     await scene.vanished.sweep()
 
@@ -132,11 +137,11 @@ async def test_a_second_look_that_finds_them_again_ends_nothing() -> None:
     names = [f"p-{number:02}" for number in range(MANY + 2)]
     for name in names:
         await scene.with_row(name)
-    scene.listed = set()
+    scene.objects.forgets = True
     assert await scene.vanished.sweep() == SECOND_LOOK_SECONDS
-    scene.listed = None
+    scene.objects.forgets = False
     assert await scene.vanished.sweep() == PERIOD_SECONDS
-    scene.listed = set()
+    scene.objects.forgets = True
 
     assert await scene.vanished.sweep() == SECOND_LOOK_SECONDS
     assert scene.ended() == set()
@@ -175,9 +180,7 @@ async def test_a_deletion_that_nobody_saw_is_found_by_the_sweep(world: World) ->
     world.store.delete(key)
     await world.restart()
 
-    async def none() -> set[str]:
-        return set()
-
-    await Vanished(world.sink, world.store, world.clock, uids=none).sweep()
+    objects = InMemoryObjects({Kind.POLICIES: world.store})
+    await Vanished(world.sink, objects, world.clock).sweep()
 
     assert world.rows() == [("autonomy-rate", "slo_autonomy_rate_violation", True)]

@@ -1,12 +1,40 @@
-"""What is watched, as last seen: every replica has it, and a new leader starts from it."""
+"""What is there, as last seen: every replica has it, and a new leader starts from it.
+
+All that is told passes through here, whether a watch or a comparison found it. So an older
+version never replaces a newer one, and what was told gone does not come back by an answer
+that was long on its way.
+"""
 
 import asyncio
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol
 
-from governor.app.ports import Clock, Informed, Json
-from governor.app.resources.entries import newer
+from governor.app.ports import Clock, Json, Kind, ObjectKey
 from governor.domain.leases import made_up
+
+
+class Listener(Protocol):
+    """Whom all of it concerns."""
+
+    def seen(self, kind: Kind, body: Json) -> None: ...
+    def gone(self, kind: Kind, key: ObjectKey) -> None: ...
+    def listed(self) -> None: ...
+    def policy_tick(self, uid: str, tick_seconds: int) -> None: ...
+
+
+@dataclass(slots=True)
+class Shelf:
+    """The objects of one kind."""
+
+    bodies: dict[ObjectKey, Json] = field(default_factory=dict)
+    versions: dict[ObjectKey, int] = field(default_factory=dict)
+    """Their resourceVersions."""
+    buried: set[ObjectKey] = field(default_factory=set)
+    """Told gone. The comparisons clear them, so that a wrong word is undone."""
+    unwatched: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when deletions may have been missed."""
 
 
 class Caches:
@@ -23,109 +51,59 @@ class Caches:
         """Set once everything that policies depend on was seen."""
         self.highest_epoch = 0
         """The highest epoch that any policy's status has shown."""
-        self._policies: dict[str, Json] = {}
-        self._ticks: dict[str, int] = {}
-        self._sources: dict[str, Json] = {}
-        self._channels: dict[str, Json] = {}
-        self._mutes: dict[str, Json] = {}
-        self._namespaces: dict[str, Mapping[str, str]] = {}
-        self._listeners: tuple[Informed, ...] = ()
+        self._shelves: Mapping[Kind, Shelf] = {kind: Shelf() for kind in Kind}
+        self._ticks: dict[str, int | None] = {}
+        """Policy → the length of its latest tick, if there was one."""
+        self._listeners: tuple[Listener, ...] = ()
 
-    @property
-    def uids(self) -> Collection[str]:
-        """Of every policy that is known."""
-        return self._policies.keys()
+    def shelf(self, kind: Kind) -> Shelf:
+        """What is known of a kind; it goes on changing."""
+        return self._shelves[kind]
 
     @contextmanager
-    def relayed_to(self, listener: Informed) -> Iterator[None]:
+    def relayed_to(self, listener: Listener) -> Iterator[None]:
         """Tells all that is known, what policies depend on first; then whatever comes."""
-        for name, labels in self._namespaces.items():
-            listener.namespace_seen(name, labels)
-        for source in self._sources.values():
-            listener.source_seen(source)
-        for channel in self._channels.values():
-            listener.channel_seen(channel)
-        for mute in self._mutes.values():
-            listener.mute_seen(mute)
+        for kind in (Kind.NAMESPACES, Kind.SOURCES, Kind.CHANNELS, Kind.MUTES):
+            for body in self._shelves[kind].bodies.values():
+                listener.seen(kind, body)
         listener.listed()
-        for uid, policy in self._policies.items():
-            listener.policy_seen(policy)
-            if uid in self._ticks:
-                listener.policy_tick(uid, self._ticks[uid])
+        for key, policy in self._shelves[Kind.POLICIES].bodies.items():
+            listener.seen(Kind.POLICIES, policy)
+            if tick := self._ticks[key.uid]:
+                listener.policy_tick(key.uid, tick)
         self._listeners = (listener,)
         try:
             yield
         finally:
             self._listeners = ()
 
-    def policy_seen(self, body: Json) -> None:
-        """A policy is there, new or changed."""
-        self._note_epoch(body)
-        _keep(self._policies, body)
+    def seen(self, kind: Kind, body: Json) -> None:
+        """An object is there, new or changed."""
+        shelf, key = self._shelves[kind], ObjectKey.of(body)
+        version = int(body["metadata"]["resourceVersion"])
+        if key in shelf.buried or version < shelf.versions.get(key, 0):
+            return
+        shelf.bodies[key], shelf.versions[key] = body, version
+        if kind is Kind.POLICIES:
+            self._note_epoch(body)
+            self._ticks.setdefault(key.uid, None)
         for listener in self._listeners:
-            listener.policy_seen(body)
+            listener.seen(kind, body)
 
-    def policy_gone(self, uid: str) -> None:
-        """A policy was deleted."""
-        self._policies.pop(uid, None)
-        self._ticks.pop(uid, None)
+    def gone(self, kind: Kind, key: ObjectKey) -> None:
+        """An object was deleted."""
+        shelf = self._shelves[kind]
+        shelf.buried.add(key)
+        if shelf.versions.pop(key, None) is None:
+            return
+        del shelf.bodies[key]
+        self._ticks.pop(key.uid, None)
         for listener in self._listeners:
-            listener.policy_gone(uid)
+            listener.gone(kind, key)
 
-    def policy_tick(self, uid: str, tick_seconds: int) -> None:
-        """A timer of that length fired for a policy."""
-        if uid in self._policies:
-            self._ticks[uid] = tick_seconds
-        for listener in self._listeners:
-            listener.policy_tick(uid, tick_seconds)
-
-    def source_seen(self, body: Json) -> None:
-        """A source is there, new or changed."""
-        _keep(self._sources, body)
-        for listener in self._listeners:
-            listener.source_seen(body)
-
-    def source_gone(self, uid: str) -> None:
-        """A source was deleted."""
-        self._sources.pop(uid, None)
-        for listener in self._listeners:
-            listener.source_gone(uid)
-
-    def channel_seen(self, body: Json) -> None:
-        """A channel is there, new or changed."""
-        _keep(self._channels, body)
-        for listener in self._listeners:
-            listener.channel_seen(body)
-
-    def channel_gone(self, uid: str) -> None:
-        """A channel was deleted."""
-        self._channels.pop(uid, None)
-        for listener in self._listeners:
-            listener.channel_gone(uid)
-
-    def mute_seen(self, body: Json) -> None:
-        """A mute is there, new or changed."""
-        _keep(self._mutes, body)
-        for listener in self._listeners:
-            listener.mute_seen(body)
-
-    def mute_gone(self, uid: str) -> None:
-        """A mute was deleted."""
-        self._mutes.pop(uid, None)
-        for listener in self._listeners:
-            listener.mute_gone(uid)
-
-    def namespace_seen(self, name: str, labels: Mapping[str, str]) -> None:
-        """A namespace is there, new or changed."""
-        self._namespaces[name] = labels
-        for listener in self._listeners:
-            listener.namespace_seen(name, labels)
-
-    def namespace_gone(self, name: str) -> None:
-        """A namespace was deleted."""
-        self._namespaces.pop(name, None)
-        for listener in self._listeners:
-            listener.namespace_gone(name)
+    def unwatched(self, kind: Kind) -> None:
+        """The kind was not watched for a while."""
+        self._shelves[kind].unwatched.set()
 
     def listed(self) -> None:
         """Everything that policies depend on was seen, once more."""
@@ -133,13 +111,14 @@ class Caches:
         for listener in self._listeners:
             listener.listed()
 
+    def policy_tick(self, uid: str, tick_seconds: int) -> None:
+        """A timer of that length fired for a policy."""
+        if uid in self._ticks:
+            self._ticks[uid] = tick_seconds
+        for listener in self._listeners:
+            listener.policy_tick(uid, tick_seconds)
+
     def _note_epoch(self, policy: Json) -> None:
         epoch = (policy.get("status") or {}).get("epoch")
         if isinstance(epoch, int) and not made_up(epoch, self._clock.now()):
             self.highest_epoch = max(self.highest_epoch, epoch)
-
-
-def _keep(kept: dict[str, Json], body: Json) -> None:
-    """Keeps the newest version of an object."""
-    uid = body["metadata"]["uid"]
-    kept[uid] = newer(kept[uid], body) if uid in kept else body

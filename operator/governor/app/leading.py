@@ -14,6 +14,7 @@ from typing import Protocol
 
 from governor.app.ports import Clock, LeaseStore, Telemetry
 from governor.domain.leases import (
+    LOOK_SECONDS,
     RENEW_SECONDS,
     RETRY_SECONDS,
     Lease,
@@ -128,7 +129,7 @@ class Leadership:
         pause = 0.0
         while not self.leads and not await _within(stop, pause):
             await self._attempt(self._take_if_over)
-            pause = RETRY_SECONDS
+            pause = LOOK_SECONDS
 
     async def _lead(self, term: Term, stop: asyncio.Event) -> None:
         _log.info("leads", extra={"identity": self._identity, "epoch": self.epoch})

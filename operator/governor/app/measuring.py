@@ -1,7 +1,7 @@
 """The measurements of one policy that are under way."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -34,6 +34,12 @@ class Measuring:
         self._measurer = measurer
         self._on_done = on_done
         self._running: dict[str, asyncio.Task[Run]] = {}
+        self._begun: dict[str, datetime] = {}
+
+    @property
+    def under_way(self) -> Mapping[str, datetime]:
+        """Check → since when it is being measured."""
+        return {name: self._begun[name] for name in self._running}
 
     def __contains__(self, check: str) -> bool:
         return check in self._running
@@ -46,6 +52,7 @@ class Measuring:
         for each in due:
             task = asyncio.create_task(self._run(each, now), name=f"measure {each.check.name}")
             self._running[each.check.name] = task
+            self._begun[each.check.name] = now
 
     async def ended(self) -> list[Run]:
         """What has ended, or ends within `PATIENCE`; the rest calls `on_done` when it does."""
@@ -62,6 +69,7 @@ class Measuring:
             task.remove_done_callback(self._done)
             task.cancel()
         self._running.clear()
+        self._begun.clear()
 
     def _finished(self) -> list[str]:
         return [name for name, task in self._running.items() if task.done()]

@@ -12,7 +12,7 @@ from typing import Any
 
 from governor.api.log import Entry
 from governor.app.heirs import Heir, surely
-from governor.app.ports import ObjectKey, Orphan, OrphanStore
+from governor.app.ports import Kind, LiveObjects, ObjectKey, Orphan, OrphanStore
 from governor.app.resources import forever
 from governor.app.running import PolicyRunner
 from governor.app.services import Services
@@ -31,9 +31,14 @@ class Orphans:
     """Every bequest, and every copy."""
 
     def __init__(
-        self, store: OrphanStore, services: Services, runners: Iterable[PolicyRunner]
+        self,
+        store: OrphanStore,
+        services: Services,
+        runners: Iterable[PolicyRunner],
+        objects: LiveObjects,
     ) -> None:
         self._store = store
+        self._objects = objects
         self._services = services
         self._runners = runners
         self._copied: dict[str, frozenset[Entry]] = {}
@@ -127,7 +132,7 @@ class Orphans:
     async def _is_gone(self, key: ObjectKey) -> bool:
         """Whether the API server says that the policy is no more."""
         try:
-            await self._services.store.read(key)
+            await self._objects.read(Kind.POLICIES, key)
         except GoneError:
             return True
         return False

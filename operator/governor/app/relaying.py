@@ -1,10 +1,10 @@
 """What the handlers see, passed on to whom it concerns."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol, assert_never
 
 from governor.app.mutes import MuteDirectory
-from governor.app.ports import Json
+from governor.app.ports import Json, Kind, ObjectKey
 from governor.app.resources import Namespaces
 from governor.app.scheduling import Scheduler
 
@@ -18,7 +18,7 @@ class Listing(Protocol):
 
 
 class Relay:
-    """The whole application as the handlers know it (`app.ports.Informed`)."""
+    """The whole application, by the kinds of what is seen."""
 
     def __init__(
         self,
@@ -34,54 +34,57 @@ class Relay:
         self._channels = channels
         self._mutes = mutes
         self._namespaces = namespaces
+        self._named: dict[str, str] = {}
+        """Namespaces by name → the uid of the one that bears it now."""
 
-    def policy_seen(self, body: Json) -> None:
-        """A policy is there, new or changed."""
-        self._scheduler.policy_seen(body)
-        metadata = body["metadata"]
-        self._mutes.policy_seen(metadata["namespace"], metadata["name"])
+    def seen(self, kind: Kind, body: Json) -> None:
+        """An object is there, new or changed."""
+        match kind:
+            case Kind.POLICIES:
+                self._scheduler.policy_seen(body)
+                self._mutes.policy_seen(body["metadata"]["namespace"], body["metadata"]["name"])
+            case Kind.SOURCES:
+                self._sources.seen(body)
+            case Kind.CHANNELS:
+                self._channels.seen(body)
+            case Kind.MUTES:
+                self._mutes.seen(body)
+            case Kind.NAMESPACES:
+                self._namespace_seen(body["metadata"])
+            case _:
+                assert_never(kind)
 
-    def policy_gone(self, uid: str) -> None:
-        """A policy was deleted."""
-        self._scheduler.policy_gone(uid)
+    def gone(self, kind: Kind, key: ObjectKey) -> None:
+        """An object was deleted."""
+        match kind:
+            case Kind.POLICIES:
+                self._scheduler.policy_gone(key.uid)
+            case Kind.SOURCES:
+                self._sources.gone(key.uid)
+            case Kind.CHANNELS:
+                self._channels.gone(key.uid)
+            case Kind.MUTES:
+                self._mutes.gone(key.uid)
+            case Kind.NAMESPACES:
+                self._namespace_gone(key)
+            case _:
+                assert_never(kind)
 
     def policy_tick(self, uid: str, tick_seconds: int) -> None:
         """A timer of that length fired for a policy."""
         self._scheduler.policy_tick(uid, tick_seconds)
 
-    def source_seen(self, body: Json) -> None:
-        """A source is there, new or changed."""
-        self._sources.seen(body)
-
-    def source_gone(self, uid: str) -> None:
-        """A source was deleted."""
-        self._sources.gone(uid)
-
-    def channel_seen(self, body: Json) -> None:
-        """A channel is there, new or changed."""
-        self._channels.seen(body)
-
-    def channel_gone(self, uid: str) -> None:
-        """A channel was deleted."""
-        self._channels.gone(uid)
-
-    def mute_seen(self, body: Json) -> None:
-        """A mute is there, new or changed."""
-        self._mutes.seen(body)
-
-    def mute_gone(self, uid: str) -> None:
-        """A mute was deleted."""
-        self._mutes.gone(uid)
-
-    def namespace_seen(self, name: str, labels: Mapping[str, str]) -> None:
-        """A namespace is there, new or changed."""
-        self._namespaces.seen(name, labels)
-
-    def namespace_gone(self, name: str) -> None:
-        """A namespace was deleted."""
-        self._namespaces.gone(name)
-
     def listed(self) -> None:
         """Everything that policies depend on was seen."""
         for directory in (self._sources, self._channels, self._mutes):
             directory.listed()
+
+    def _namespace_seen(self, metadata: Mapping[str, Any]) -> None:
+        self._named[metadata["name"]] = metadata["uid"]
+        self._namespaces.seen(metadata["name"], metadata.get("labels") or {})
+
+    def _namespace_gone(self, key: ObjectKey) -> None:
+        """The end of one may be noticed after the start of the next of its name."""
+        if self._named.get(key.name) == key.uid:
+            del self._named[key.name]
+            self._namespaces.gone(key.name)

@@ -14,6 +14,7 @@ from datetime import datetime
 
 from governor.api.policy import PolicySpec
 from governor.api.status import PolicyStatus
+from governor.app.attempts import Attempts
 from governor.app.bases import Base
 from governor.app.courier import Courier, revision_of
 from governor.app.demands import Demands
@@ -32,16 +33,17 @@ from governor.domain.staleness import believable, expire, expired
 from governor.domain.takeovers import Known
 from governor.errors import GoneError, StoreError
 
-FIRST_BACKOFF = 1.0
-LONGEST_BACKOFF = 60.0
-FINISHING_SECONDS = 5.0
+FINISHING_SECONDS = 1.0
 """So long may targets take at a stop; then what was told is written, within the grace period."""
 
 _log = logging.getLogger(__name__)
 
 
 class PolicyRunner:
-    """Runs one policy. All that it is told only wakes it; the work is in `run`."""
+    """Runs one policy. All that it is told only wakes it; the work is in `run`.
+
+    How it fares show `attempts` and `measuring`.
+    """
 
     def __init__(self, services: Services, seen: Subject) -> None:
         self._services = services
@@ -49,13 +51,13 @@ class PolicyRunner:
         self._key = seen.key
         self._understood = understand(seen)
         self._wake = asyncio.Event()
-        self._measuring = Measuring(seen.key.namespace, services.measurer, self._wake.set)
+        self.measuring = Measuring(seen.key.namespace, services.measurer, self._wake.set)
         self._demands = Demands()
         self._begun = False
         self._stopping = False
         self._decided_at: datetime | None = None
+        self.attempts = Attempts(services.clock.now())
         self._poking = Poking(self._key, services.around)
-        self._backoff = FIRST_BACKOFF
         self._writing = Writing(self._key, self._base, services, look=self._look)
         self._looking_up = LookingUp(seen.key.uid, services)
         self._taking_over = TakingOver(
@@ -88,10 +90,6 @@ class PolicyRunner:
         return self._writing.claimed
 
     @property
-    def _suspended(self) -> bool:
-        return self.policy is not None and self.policy.suspended
-
-    @property
     def status(self) -> PolicyStatus:
         """The latest status, written or not."""
         return self._base.status
@@ -108,7 +106,7 @@ class PolicyRunner:
     def stop(self) -> None:
         """Starts nothing more; `run` ends soon."""
         self._stopping = True
-        self._measuring.discard()
+        self.measuring.discard()
         self._wake.set()
 
     def see(self, subject: Subject) -> None:
@@ -151,14 +149,15 @@ class PolicyRunner:
             if self.courier.news.delivered:
                 await self._turn_safely()
         finally:
-            self._measuring.discard()
+            self.measuring.discard()
             courier.cancel()
 
     async def _turn_safely(self) -> None:
         try:
             await self._turn()
-            self._backoff = FIRST_BACKOFF
+            self.attempts.succeeded()
         except GoneError:
+            self.attempts.failed(self._services.clock.now())
             _log.info("policy is gone", extra=self._names())
         except StoreError as error:
             self._did_not_happen(error)
@@ -183,7 +182,7 @@ class PolicyRunner:
 
     async def _measure(self) -> list[Run]:
         policy = self._understood.policy
-        if policy is None or self._suspended or self._stopping:
+        if policy is None or self._understood.suspended or self._stopping:
             return []
         await self._taking_over.ask_once()
         now = self._services.clock.now()
@@ -194,14 +193,14 @@ class PolicyRunner:
         todo = [
             each
             for each in due(self._key.uid, policy, self._base.status, now, extra=extra)
-            if each.check.name not in self._measuring
+            if each.check.name not in self.measuring
         ]
         for each in todo:
             if each.scheduled:
                 self._services.telemetry.late(max(0.0, (now - each.slot).total_seconds()))
-        self._measuring.start(todo, now)
+        self.measuring.start(todo, now)
         self._demands.started(each.check.name for each in todo)
-        return await self._measuring.ended()
+        return await self.measuring.ended()
 
     async def _hear(self, runs: Sequence[Run]) -> Feedback:
         """What was learned outside of measuring, that a decision on these runs takes in."""
@@ -211,9 +210,9 @@ class PolicyRunner:
             adopted=dict(courier.adopted),
             remediated=dict(courier.remediated),
             open_rows=self._taking_over.rows,
-            run_now=self._demands.answered(still_measuring=bool(self._measuring)),
+            run_now=self._demands.answered(still_measuring=bool(self.measuring)),
         )
-        if self.policy is None or self._suspended:
+        if self.policy is None or self._understood.suspended:
             return feedback
         # Asked after that is taken: what was delivered by then shows in the answer.
         found = await self._looking_up.ask(self.policy, self._base.status, runs)
@@ -224,7 +223,7 @@ class PolicyRunner:
 
         def taken_back() -> PolicyStatus:
             status, now = self._base.status, self._services.clock.now()
-            if self._suspended or not expired(status, now):
+            if self._understood.suspended or not expired(status, now):
                 return status
             return expire(status, self._understood.generation, now)
 
@@ -270,13 +269,13 @@ class PolicyRunner:
         return policy is not None and self._services.around.muted(self._key, policy, check, now)
 
     def _did_not_happen(self, error: Exception) -> None:
+        retry = self.attempts.failed(self._services.clock.now())
         _log.warning(
             "the status could not be written; the run did not happen",
-            extra=self._names() | {"error": str(error), "retry_seconds": self._backoff},
+            extra=self._names() | {"error": str(error), "retry_seconds": retry},
         )
         self._demands.unmet()
-        asyncio.get_running_loop().call_later(self._backoff, self._wake.set)
-        self._backoff = min(2 * self._backoff, LONGEST_BACKOFF)
+        asyncio.get_running_loop().call_later(retry, self._wake.set)
 
     def _look(self, subject: Subject) -> None:
         """Takes note of a version; what is under way for an older spec is dropped."""
@@ -287,8 +286,9 @@ class PolicyRunner:
             self._taking_over.distrust()
         newest = self._base.subject
         if newest.generation != self._understood.generation:
-            self._measuring.discard()
+            self.measuring.discard()
             self._understood = understand(newest)
+            self.attempts = Attempts(self._services.clock.now())
             self.courier.revise(revision_of(newest), self._understood.spec)
 
     def _names(self) -> dict[str, object]:

@@ -117,6 +117,11 @@ class Understood:
     policy: Policy | None
     fault: str = ""
 
+    @property
+    def suspended(self) -> bool:
+        """Whether it says that it shall not be evaluated."""
+        return self.policy is not None and self.policy.suspended
+
 
 def understand(subject: Subject) -> Understood:
     """Parses a version's spec; a fault is data, told in a condition."""

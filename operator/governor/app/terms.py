@@ -17,10 +17,12 @@ from governor.app.ports import Sink
 from governor.app.relaying import Relay
 from governor.app.scheduling import Scheduler
 from governor.app.sources import SourceDirectory
+from governor.app.sweeping import Sweeper
 from governor.app.vanished import Vanished
 
-GRACE_SECONDS = 8.0
-"""At a stop, so long may what is under way take; then it is cancelled."""
+GRACE_SECONDS = 1.5
+"""At a stop, so long may what is under way take; then it is cancelled. Nothing is lost by it, and
+the next leader waits for it: a rolling update leaves no gap of more than 3 s."""
 
 CLOSING_SECONDS = 2.0
 """So long may connections take to close after that."""
@@ -39,6 +41,7 @@ class Term:
     orphans: Orphans
     vanished: Vanished
     sink: Sink
+    sweeper: Sweeper
 
     async def run(self) -> None:
         """Works until cancelled.
@@ -53,6 +56,7 @@ class Term:
             "orphans": self.orphans.run,
             "vanished": self.vanished.run,
             "healing": lambda: keep_healed(self.scheduler, self.sink),
+            "sweeping": self.sweeper.run,
             "leases": lambda: keep_released(self.sink),
         }
         tasks = {asyncio.create_task(run(), name=name) for name, run in parts.items()}

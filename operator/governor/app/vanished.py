@@ -7,9 +7,9 @@ that came between is never taken for gone (protocol, rule 21).
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Sequence
+from collections.abc import Sequence
 
-from governor.app.ports import Clock, ObjectKey, OpenFinding, Sink, StatusStore
+from governor.app.ports import Clock, Kind, LiveObjects, ObjectKey, OpenFinding, Sink
 from governor.app.telling import episode
 from governor.domain.bequests import end_of, implausible
 from governor.domain.entries import Decision
@@ -22,20 +22,16 @@ RETRY_SECONDS = 60.0
 SECOND_LOOK_SECONDS = 600.0
 """Before so many are believed to be gone, they are looked for once more."""
 
-ListUids = Callable[[], Awaitable[Collection[str]]]
-"""The uids of all policies that there are, from one complete list; raises StoreError."""
-
 _log = logging.getLogger(__name__)
 
 
 class Vanished:
     """Looks for rows without a policy."""
 
-    def __init__(self, sink: Sink, store: StatusStore, clock: Clock, *, uids: ListUids) -> None:
+    def __init__(self, sink: Sink, objects: LiveObjects, clock: Clock) -> None:
         self._sink = sink
-        self._store = store
+        self._objects = objects
         self._clock = clock
-        self._uids = uids
         self._doubted = False
         """Whether the last look found so many that it was not believed."""
 
@@ -60,7 +56,7 @@ class Vanished:
         rows: defaultdict[str, list[OpenFinding]] = defaultdict(list)
         for row in await self._sink.open_findings():
             rows[row.policy_uid].append(row)
-        there = await self._uids()
+        there = {key.uid for key in await self._objects.versions(Kind.POLICIES)}
         suspects = [uid for uid in rows if uid not in there]
         if implausible(len(suspects), len(rows)) and not self._doubted:
             self._doubted = True
@@ -78,7 +74,7 @@ class Vanished:
 
     async def _is_gone(self, row: OpenFinding) -> bool:
         try:
-            await self._store.read(_key(row))
+            await self._objects.read(Kind.POLICIES, _key(row))
         except GoneError:
             return True
         return False

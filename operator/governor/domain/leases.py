@@ -14,7 +14,10 @@ RENEW_SECONDS = 10.0
 """A leader that could not renew for so long leads no more: well before another may take over."""
 
 RETRY_SECONDS = 2.0
-"""Between two looks at the Lease, or two renewals."""
+"""Between two renewals."""
+
+LOOK_SECONDS = 1.0
+"""Between two looks of who stands by: when it is given back, nobody leads meanwhile."""
 
 FURTHEST = timedelta(days=7)
 """No replica's wall clock is so far ahead of another's."""

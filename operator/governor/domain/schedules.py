@@ -6,7 +6,8 @@ the interval, while the checks of one policy that share an interval run together
 """
 
 import hashlib
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -48,7 +49,13 @@ def tick_length(spec: Mapping[str, Any]) -> int:
         intervals = [seconds(check.get("interval") or default) for check in spec["checks"]]
     except (KeyError, TypeError, ValueError, AttributeError):
         return TICKS[0]  # not understood; its condition says so
-    return next((t for t in TICKS if all(i % t == 0 for i in intervals)), TICKS[-1])
+    return longest_tick(intervals)
+
+
+def longest_tick(intervals: Iterable[int]) -> int:
+    """The longest timer, in seconds, that divides all these intervals."""
+    length = math.gcd(*intervals)
+    return next((tick for tick in TICKS if length % tick == 0), TICKS[-1])
 
 
 def slot_at(uid: str, interval: int, at: datetime) -> datetime:
@@ -83,7 +90,7 @@ def due(
     found = []
     for check in policy.checks:
         slot = slot_at(uid, check.interval, now + TOLERANCE)
-        last = _last_evaluated(known.get(check.name), check)
+        last = last_evaluated(known.get(check.name), check)
         # A run that started within the tolerance before its slot is stamped with
         # the slot, so "evaluated at or after the slot" is exact.
         scheduled = last is not None and last < slot
@@ -97,7 +104,8 @@ def stamp(now: datetime, slot: datetime) -> datetime:
     return max(now, slot)
 
 
-def _last_evaluated(status: CheckStatus | None, check: Check) -> datetime | None:
+def last_evaluated(status: CheckStatus | None, check: Check) -> datetime | None:
+    """When a check was last evaluated under its present spec; None: never."""
     return status.last_evaluated if status and status.digest == check.digest else None
 
 

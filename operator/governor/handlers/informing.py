@@ -5,15 +5,7 @@ import logging
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from governor.app.ports import Informed, Json
-
-POLICIES = "governancepolicies"
-SOURCES = "governancesources"
-CHANNELS = "governancechannels"
-MUTES = "governancemutes"
-NAMESPACES = "namespaces"
-KINDS = (POLICIES, SOURCES, CHANNELS, MUTES, NAMESPACES)
-"""What is watched."""
+from governor.app.ports import Informed, Json, Kind, ObjectKey
 
 _log = logging.getLogger(__name__)
 
@@ -37,87 +29,78 @@ class Pulse(Protocol):
 class Informer:
     """Tells the application and the pulse, for one life of kopf.
 
-    Its methods may be called from any thread; each call ends at once, and calls arrive
-    in the order in which they were made.
+    Its methods may be called from any thread, but where they say otherwise; each call ends
+    at once, and calls arrive in the order in which they were made.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, informed: Informed, pulse: Pulse) -> None:
         self._loop = loop
         self._informed = informed
         self._pulse = pulse
-        self._ticking: set[str] = set()
-        self._unheard = set(KINDS)
+        self._ticked: dict[str, float] = {}
+        """Every policy that should tick → when it last did, by the loop's clock."""
+        self._unheard = set(Kind)
         self.all_heard = asyncio.Event()
         """Every kind was listed or watched at least once."""
 
-    def heard(self, kind: str) -> None:
+    def heard(self, kind: Kind) -> None:
         """The API server answered a list or a watch."""
         self._tell(self._heard, kind)
 
-    def policy(self, body: Json, *, ticking: bool) -> None:
-        """A policy is there; ticking, unless it is being deleted."""
-        self._tell(self._count, body["metadata"]["uid"], ticking)
-        self._tell(self._informed.policy_seen, body)
+    def listing(self, kind: Kind) -> None:
+        """Kopf begins with a list: it does not know, and tells nobody, what went before it."""
+        self._tell(self._informed.unwatched, kind)
 
-    def policy_gone(self, uid: str) -> None:
-        """A policy was deleted."""
-        self._tell(self._count, uid, False)  # noqa: FBT003 - passed on by position
-        self._tell(self._informed.policy_gone, uid)
+    def seen(self, kind: Kind, body: Json) -> None:
+        """An object is there, new or changed."""
+        self._tell(self._informed.seen, kind, body)
+
+    def gone(self, kind: Kind, key: ObjectKey) -> None:
+        """An object was deleted."""
+        self._tell(self._informed.gone, kind, key)
+
+    def ticking(self, uid: str, *, on: bool) -> None:
+        """Whether a policy has a timer from now on."""
+        self._tell(self.expect if on else self.forget, uid)
 
     def tick(self, uid: str, tick_seconds: int) -> None:
         """A timer fired."""
         self._tell(self._pulse.tick)
+        self._tell(self._note_tick, uid)
         self._tell(self._informed.policy_tick, uid, tick_seconds)
-
-    def source(self, body: Json) -> None:
-        """A source is there."""
-        self._tell(self._informed.source_seen, body)
-
-    def source_gone(self, uid: str) -> None:
-        """A source was deleted."""
-        self._tell(self._informed.source_gone, uid)
-
-    def channel(self, body: Json) -> None:
-        """A channel is there."""
-        self._tell(self._informed.channel_seen, body)
-
-    def channel_gone(self, uid: str) -> None:
-        """A channel was deleted."""
-        self._tell(self._informed.channel_gone, uid)
-
-    def mute(self, body: Json) -> None:
-        """A mute is there."""
-        self._tell(self._informed.mute_seen, body)
-
-    def mute_gone(self, uid: str) -> None:
-        """A mute was deleted."""
-        self._tell(self._informed.mute_gone, uid)
-
-    def namespace(self, name: str, labels: dict[str, str]) -> None:
-        """A namespace is there."""
-        self._tell(self._informed.namespace_seen, name, labels)
-
-    def namespace_gone(self, name: str) -> None:
-        """A namespace was deleted."""
-        self._tell(self._informed.namespace_gone, name)
 
     def ended(self) -> None:
         """The life of kopf ended: no tick can be expected, and nothing is watched."""
         self._tell(self._pulse.policies, 0)
-        for kind in KINDS:
+        for kind in Kind:
             self._tell(self._pulse.watch_ended, kind)
+            self._tell(self._informed.unwatched, kind)
 
-    def _heard(self, kind: str) -> None:
+    def expect(self, uid: str) -> None:
+        """A policy should tick before long; called in the application's loop."""
+        if uid not in self._ticked:
+            self._ticked[uid] = self._loop.time()
+            self._pulse.policies(len(self._ticked))
+
+    def forget(self, uid: str) -> None:
+        """A policy should tick no more; called in the application's loop."""
+        if self._ticked.pop(uid, None) is not None:
+            self._pulse.policies(len(self._ticked))
+
+    def silent(self, seconds: float) -> set[str]:
+        """The policies that should tick, but did not for so long; in the application's loop."""
+        since = self._loop.time() - seconds
+        return {uid for uid, ticked in self._ticked.items() if ticked < since}
+
+    def _heard(self, kind: Kind) -> None:
         self._pulse.watch_activity(kind)
         self._unheard.discard(kind)
         if not self._unheard:
             self.all_heard.set()
 
-    def _count(self, uid: str, ticking: bool) -> None:
-        before = len(self._ticking)
-        (self._ticking.add if ticking else self._ticking.discard)(uid)
-        if len(self._ticking) != before:
-            self._pulse.policies(len(self._ticking))
+    def _note_tick(self, uid: str) -> None:
+        if uid in self._ticked:
+            self._ticked[uid] = self._loop.time()
 
     def _tell(self, what: Callable[..., None], *arguments: Any) -> None:
         try:

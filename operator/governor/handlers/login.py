@@ -10,7 +10,8 @@ import aiohttp
 import kopf
 
 from governor.api import GROUP, VERSION
-from governor.handlers.informing import KINDS, NAMESPACES, Informer
+from governor.app.ports import Kind
+from governor.handlers.informing import Informer
 
 OpenSession = Callable[[aiohttp.TraceConfig], tuple[str, aiohttp.ClientSession]]
 """The server's address, and a new session with it that also traces; called in a loop."""
@@ -18,8 +19,9 @@ OpenSession = Callable[[aiohttp.TraceConfig], tuple[str, aiohttp.ClientSession]]
 PAUSE_SECONDS = 5.0
 """At least so long between logins: kopf asks for another one at every 401."""
 
-_KINDS = {f"/apis/{GROUP}/{VERSION}/{kind}": kind for kind in KINDS if kind != NAMESPACES} | {
-    f"/api/v1/{NAMESPACES}": NAMESPACES
+_KINDS = {
+    "/api/v1/namespaces" if kind is Kind.NAMESPACES else f"/apis/{GROUP}/{VERSION}/{kind}": kind
+    for kind in Kind
 }
 
 
@@ -54,7 +56,7 @@ class Login:
         return kopf.AiohttpSession(server=server, aiohttp_session=self._session)
 
     def _trace(self) -> aiohttp.TraceConfig:
-        """A list or watch that the server starts to answer is a sign of life."""
+        """A list or watch that the server starts to answer is a sign of life; a list, of a gap."""
 
         async def answered(
             _: aiohttp.ClientSession,
@@ -62,8 +64,11 @@ class Login:
             params: aiohttp.TraceRequestEndParams,
         ) -> None:
             kind = _KINDS.get(params.url.path)
-            if kind is not None and params.response.ok:
-                self._informer.heard(kind)
+            if kind is None or not params.response.ok:
+                return
+            self._informer.heard(kind)
+            if "watch" not in params.url.query:
+                self._informer.listing(kind)
 
         trace = aiohttp.TraceConfig()
         trace.on_request_end.append(answered)

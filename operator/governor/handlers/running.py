@@ -11,9 +11,10 @@ from typing import Any
 
 import kopf
 
-from governor.app.ports import Informed
+from governor.app.ports import Informed, ObjectKey
 from governor.handlers.informing import Informer, Pulse
 from governor.handlers.login import Login, OpenSession
+from governor.handlers.memories import Memories
 from governor.handlers.silence import kopf_settings
 from governor.handlers.timers import Memo, add_timers
 from governor.handlers.watching import TickLength, add_watches
@@ -26,6 +27,13 @@ HEARD_WITHIN = 60.0
 """Seconds in which kopf must have listed every kind. It looks once which kinds are
 served; one that another replica of the API server did not know would never be watched."""
 
+SILENT_SECONDS = 150.0
+"""A policy without a tick for so long, two and a half of the longest, has lost its timer.
+kopf never starts it again, but another life does: one in so many seconds at most."""
+
+LOOK_SECONDS = 15.0
+"""Between two looks for such policies."""
+
 CANCEL_SECONDS = 2.5  # kopf gives a watch 2 s to end what it does
 GRACE_SECONDS = 10.0
 GOODBYE_SECONDS = 2.0
@@ -36,44 +44,68 @@ _log = logging.getLogger(__name__)
 logging.getLogger("kopf._core.reactor.running").setLevel(logging.ERROR)
 
 
-async def run_kopf(
-    *,
-    informed: Informed,
-    pulse: Pulse,
-    open_session: OpenSession,
-    crds_served: Callable[[], Coroutine[Any, Any, None]],
-    ticks: Iterable[int],
-    tick_length: TickLength,
-    stop: asyncio.Event,
-) -> None:
-    """Watches and ticks until told to stop, through every fault. May be cancelled, too.
+class Kopf:
+    """kopf, life after life. Its methods are called in the application's loop."""
 
-    Args:
-        informed: whom to tell what was seen, in this loop.
-        pulse: whom to give signs of life, in this loop.
-        open_session: makes kopf's session; called in kopf's thread.
-        crds_served: returns once our CRDs are served; awaited before each start.
-        ticks: the lengths of timers, in seconds.
-        tick_length: which of them a policy with that spec shall have.
-        stop: ends it, once what kopf does is done.
-    """
-    backoff = FIRST_BACKOFF
-    while not await _first(stop, crds_served()):
-        started = time.monotonic()
-        informer = Informer(asyncio.get_running_loop(), informed, pulse)
-        try:
-            await _live(_Life(informer, open_session, ticks, tick_length), informer, stop)
-        except Exception as error:  # noqa: BLE001 - kopf's faults have no common class
-            _log.warning("kopf ended: %s", str(error) or type(error).__name__)
-        finally:
-            informer.ended()
-        if stop.is_set():
-            return
-        if time.monotonic() - started > LONGEST_BACKOFF:
-            backoff = FIRST_BACKOFF
-        _log.warning("kopf is started again", extra={"in_seconds": backoff})
-        await _first(stop, asyncio.sleep(backoff))
-        backoff = min(2 * backoff, LONGEST_BACKOFF)
+    def __init__(
+        self,
+        *,
+        informed: Informed,
+        pulse: Pulse,
+        open_session: OpenSession,
+        crds_served: Callable[[], Coroutine[Any, Any, None]],
+        ticks: Iterable[int],
+        tick_length: TickLength,
+    ) -> None:
+        """Starts nothing yet.
+
+        Args:
+            informed: whom to tell what was seen.
+            pulse: whom to give signs of life.
+            open_session: makes kopf's session; called in kopf's thread.
+            crds_served: returns once our CRDs are served; awaited before each life.
+            ticks: the lengths of timers, in seconds.
+            tick_length: which of them a policy with that spec shall have.
+        """
+        self._informed = informed
+        self._pulse = pulse
+        self._open_session = open_session
+        self._crds_served = crds_served
+        self._ticks = tuple(ticks)
+        self._tick_length = tick_length
+        self._life: _Life | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Watches and ticks until told to stop, through every fault. May be cancelled, too."""
+        backoff = FIRST_BACKOFF
+        while not await _first(stop, self._crds_served()):
+            started = time.monotonic()
+            informer = Informer(asyncio.get_running_loop(), self._informed, self._pulse)
+            self._life = _Life(informer, self._open_session, self._ticks, self._tick_length)
+            try:
+                await _live(self._life, stop)
+            except Exception as error:  # noqa: BLE001 - kopf's faults have no common class
+                _log.warning("kopf ended: %s", str(error) or type(error).__name__)
+            finally:
+                self._life = None
+                informer.ended()
+            if stop.is_set():
+                return
+            if time.monotonic() - started > LONGEST_BACKOFF:
+                backoff = FIRST_BACKOFF
+            _log.warning("kopf is started again", extra={"in_seconds": backoff})
+            await _first(stop, asyncio.sleep(backoff))
+            backoff = min(2 * backoff, LONGEST_BACKOFF)
+
+    def forget(self, key: ObjectKey) -> None:
+        """That object is gone: nothing of it is kept, and its timer ends."""
+        if self._life is not None:
+            self._life.forget(key.uid)
+
+    def expect(self, key: ObjectKey) -> None:
+        """That policy should tick before long, or another life has to."""
+        if self._life is not None:
+            self._life.informer.expect(key.uid)
 
 
 class _Life:
@@ -86,6 +118,8 @@ class _Life:
         ticks: Iterable[int],
         tick_length: TickLength,
     ) -> None:
+        self.informer = informer
+        self._memories = Memories()
         self._memo = Memo(informer=informer)
         self._login = Login(open_session, informer)
         self._registry = kopf.OperatorRegistry()
@@ -112,9 +146,17 @@ class _Life:
     def stop(self) -> None:
         """Ends it soon; from any thread, at any time."""
         self._stopped = True
+        self._tell(self._stop.set)
+
+    def forget(self, uid: str) -> None:
+        """Keeps nothing of an object; from the application's loop."""
+        self.informer.forget(uid)
+        self._tell(self._memories.drop, uid)
+
+    def _tell(self, what: Callable[..., None], *arguments: Any) -> None:
         if self._loop is not None:
             with contextlib.suppress(RuntimeError):  # it has ended already
-                self._loop.call_soon_threadsafe(self._stop.set)
+                self._loop.call_soon_threadsafe(what, *arguments)
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -126,6 +168,7 @@ class _Life:
                 registry=self._registry,
                 settings=kopf_settings(),
                 memo=self._memo,
+                memories=self._memories,
                 clusterwide=True,
                 stop_flag=self._stop,
             )
@@ -176,17 +219,17 @@ async def _hung_up(selector: selectors.BaseSelector) -> None:
                 await asyncio.sleep(0.01)
 
 
-async def _live(life: _Life, informer: Informer, stop: asyncio.Event) -> None:
+async def _live(life: _Life, stop: asyncio.Event) -> None:
     """One life, from its start to its end.
 
     Raises:
-        TimeoutError: it did not list every kind in time.
+        TimeoutError: it did not list every kind in time, or a timer of it has died.
         Exception: what kopf ended of.
     """
     executor = ThreadPoolExecutor(1, thread_name_prefix="kopf")
     living = asyncio.get_running_loop().run_in_executor(executor, life.run)
     try:
-        await _watch_over(living, informer, stop)
+        await _watch_over(living, life.informer, stop)
     finally:
         life.stop()
         # Not `await living`: a cancellation of ours must not make us forget the thread.
@@ -198,19 +241,32 @@ async def _live(life: _Life, informer: Informer, stop: asyncio.Event) -> None:
 async def _watch_over(
     living: asyncio.Future[None], informer: Informer, stop: asyncio.Event
 ) -> None:
+    """Until it ends or has to.
+
+    Raises:
+        TimeoutError: as `_live` says.
+    """
     stopping = asyncio.create_task(stop.wait(), name="kopf's stop")
     hearing = asyncio.create_task(informer.all_heard.wait(), name="kopf's first lists")
-    first: set[asyncio.Future[Any]] = {living, stopping, hearing}
+    ends: set[asyncio.Future[Any]] = {living, stopping}
     try:
-        done, _ = await asyncio.wait(
-            first, timeout=HEARD_WITHIN, return_when=asyncio.FIRST_COMPLETED
-        )
-        if not done:
+        if not await _any_of({hearing, *ends}, HEARD_WITHIN):
             raise TimeoutError(f"not every kind was listed within {HEARD_WITHIN:.0f} s")
-        await asyncio.wait(first - {hearing}, return_when=asyncio.FIRST_COMPLETED)
+        silent: set[str] = set()
+        while not await _any_of(ends, LOOK_SECONDS):
+            # Twice: after the whole process was stopped for a while, timers need a moment.
+            silent, before = informer.silent(SILENT_SECONDS), silent
+            if dead := silent & before:
+                raise TimeoutError(f"the timers of {len(dead)} policies do not tick any more")
     finally:
         stopping.cancel()
         hearing.cancel()
+
+
+async def _any_of(futures: set[asyncio.Future[Any]], seconds: float) -> bool:
+    """Whether one of them is done within so many seconds."""
+    done, _ = await asyncio.wait(futures, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    return bool(done)
 
 
 async def _first(stop: asyncio.Event, work: Coroutine[Any, Any, None]) -> bool:

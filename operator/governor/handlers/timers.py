@@ -15,7 +15,8 @@ from typing import Any
 import kopf
 
 from governor.api import GROUP, VERSION
-from governor.handlers.informing import POLICIES, Informer
+from governor.app.ports import Kind
+from governor.handlers.informing import Informer
 
 TESTED_VERSION = "1.45.2"
 
@@ -66,7 +67,7 @@ def _add_timer(registry: kopf.OperatorRegistry, seconds: int) -> None:
     kopf.timer(
         GROUP,
         VERSION,
-        POLICIES,
+        Kind.POLICIES,
         id=f"every-{seconds}s",
         interval=seconds,
         when=chosen,

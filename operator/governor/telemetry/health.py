@@ -1,12 +1,14 @@
 """Whether the operator still sees and still works, as the kubelet asks it.
 
-The two ways an operator dies without exiting are a watch that hears nothing and timers
-that no longer fire. `Liveness` is told of both as they happen and says how long ago that
-was. It reads no clock but the one that it is given.
+The ways an operator dies without exiting are a watch that hears nothing, timers that no
+longer fire, and policies that nothing can get to move. `Liveness` is told of all of them
+as they happen and says how long ago that was. It reads no clock but the one that it is given.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+
+from governor.app.ports import ObjectKey
 
 LEADER, STANDBY, UNKNOWN = "leader", "standby", "unknown"
 """What a replica may be."""
@@ -58,6 +60,7 @@ class Liveness:
         self._heard: dict[str, float | None] = dict.fromkeys(kinds)
         self._policies = 0
         self._ticked = 0.0
+        self._stuck: Sequence[ObjectKey] = ()
 
     def watch_activity(self, kind: str) -> None:
         """The watch of a kind brought anything at all.
@@ -80,6 +83,10 @@ class Liveness:
         """A timer fired."""
         self._ticked = self._monotonic()
 
+    def stuck(self, policies: Sequence[ObjectKey]) -> None:
+        """These policies are overdue, and waking them does not help."""
+        self._stuck = policies
+
     def alive(self) -> Health:
         """Whether a restart would not help.
 
@@ -94,7 +101,7 @@ class Liveness:
 
     def _health(self, *, unlisted_is_well: bool) -> Health:
         now, role = self._monotonic(), self._role()
-        answers = {"ticks": self._ticks(now)}
+        answers = {"policies": self._standstill(), "ticks": self._ticks(now)}
         if role == UNKNOWN:
             answers["lease"] = (unlisted_is_well, "not seen yet")
         for kind, heard in sorted(self._heard.items()):
@@ -108,6 +115,12 @@ class Liveness:
             role=role,
             checks={name: text for name, (_, text) in answers.items()},
         )
+
+    def _standstill(self) -> tuple[bool, str]:
+        if not self._stuck:
+            return True, "none stands still"
+        first = f"{self._stuck[0].namespace}/{self._stuck[0].name}"
+        return False, f"{len(self._stuck)} overdue and not to be woken, such as {first}"
 
     def _ticks(self, now: float) -> tuple[bool, str]:
         if not self._policies:

@@ -70,6 +70,22 @@ class PrometheusTelemetry(Telemetry):
             ("target", "outcome"),
             registry=registry,
         )
+        self._overdue = Gauge(
+            "governor_policies_overdue",
+            "Policies with a slot that has waited for two ticks.",
+            registry=registry,
+        )
+        self._ever_overdue = Counter(
+            "governor_overdue_total",
+            "How often a policy became overdue, and was evaluated without its timer.",
+            registry=registry,
+        )
+        self._missed = Counter(
+            "governor_missed_total",
+            "Changes that no watch told, by kind and whether the object is gone or seen.",
+            ("kind", "change"),
+            registry=registry,
+        )
         self._source_ready = Gauge(
             "governor_source_ready",
             "1 if the source answered when it was last probed, else 0.",
@@ -132,6 +148,16 @@ class PrometheusTelemetry(Telemetry):
     def ticked(self) -> None:
         """A timer fired."""
         self._policies.ticked()
+
+    def overdue(self, *, now: int, begun: int) -> None:
+        """What is overdue now, and what became so."""
+        self._overdue.set(now)
+        self._ever_overdue.inc(begun)
+
+    def missed(self, kind: str, *, gone: int, seen: int) -> None:
+        """What no watch told of a kind."""
+        self._missed.labels(kind, "gone").inc(gone)
+        self._missed.labels(kind, "seen").inc(seen)
 
     def mutes(self, namespace: str, policy: str, *, active: int, refused: int) -> None:
         """A policy's mutes; none of any state: the series go."""

@@ -18,6 +18,8 @@ from governor import __version__
 from governor.adapters.kubernetes.credentials import Credentials
 from governor.errors import StoreError, UnavailableError
 
+JSON = "application/json"
+
 _USER_AGENT = f"governor/{__version__}"
 _CONNECTIONS = 32
 
@@ -31,7 +33,10 @@ class RefusedError(StoreError):
     def __init__(self, status: int, answer: Mapping[str, Any]) -> None:
         super().__init__(str(answer.get("message") or f"HTTP {status}"))
         self.status = status
-        causes = (answer.get("details") or {}).get("causes") or ()
+        details = answer.get("details") or {}
+        self.name = str(details.get("name") or "")
+        """The object that the refusal is about; empty where it is about none."""
+        causes = details.get("causes") or ()
         self.causes = frozenset(str(cause.get("reason")) for cause in causes)
 
 
@@ -70,8 +75,9 @@ class Connection:
         *,
         body: Mapping[str, Any] | None = None,
         query: Mapping[str, str] | None = None,
+        accept: str = JSON,
     ) -> dict[str, Any]:
-        """The answer's JSON object.
+        """The answer's JSON object, in a form that is accepted.
 
         Raises:
             UnavailableError: timeout, lost connection, 429, 5xx, or no JSON.
@@ -81,7 +87,7 @@ class Connection:
             method,
             path,
             query_params=list((query or {}).items()),
-            header_params={"Accept": "application/json"},
+            header_params={"Accept": accept},
             body=body,
         )
         try:

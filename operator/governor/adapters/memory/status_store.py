@@ -7,6 +7,7 @@ or after the write was done.
 
 import copy
 import itertools
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -82,6 +83,12 @@ class InMemoryStatusStore:
     def peek(self, key: ObjectKey) -> Json:
         """What `kubectl get` shows, past any planted fault."""
         return copy.deepcopy(self._find(key))
+
+    async def list(self) -> Sequence[Json]:
+        """What `kubectl get` lists; a planted fault meets it, too."""
+        fault = self._faults.begin()
+        self._faults.answer(fault)
+        return copy.deepcopy(list(self._objects.values()))
 
     async def read(self, key: ObjectKey) -> Json:
         """As the port says."""

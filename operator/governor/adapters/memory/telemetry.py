@@ -26,6 +26,10 @@ class InMemoryTelemetry(Telemetry):
     probings: list[Probing] = field(default_factory=list)
     deliveries: list[tuple[str, str]] = field(default_factory=list)
     ticks: int = 0
+    misses: list[tuple[str, int, int]] = field(default_factory=list)
+    """Kind, ends, and what else no watch told."""
+    overdue_now: int = 0
+    overdue_ever: int = 0
     sources: dict[str, bool] = field(default_factory=dict)
     channels: dict[str, bool] = field(default_factory=dict)
     muted: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
@@ -56,6 +60,15 @@ class InMemoryTelemetry(Telemetry):
     def ticked(self) -> None:
         """Counts the tick."""
         self.ticks += 1
+
+    def overdue(self, *, now: int, begun: int) -> None:
+        """Keeps how many are overdue, and counts those that ever were."""
+        self.overdue_now = now
+        self.overdue_ever += begun
+
+    def missed(self, kind: str, *, gone: int, seen: int) -> None:
+        """Keeps what was missed."""
+        self.misses.append((kind, gone, seen))
 
     def mutes(self, namespace: str, policy: str, *, active: int, refused: int) -> None:
         """Keeps the latest counts of each policy that has mutes."""

@@ -1,25 +1,20 @@
 """Knows every GovernanceMute, and tells policies when one comes, changes, ends or goes."""
 
 import asyncio
-import logging
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
 
 from governor.app.mutes.entries import Entry, Pace
 from governor.app.mutes.statuses import PolicyOf, Statuses
 from governor.app.ports import Clock, Json, StatusStore, Telemetry
-from governor.app.resources import forever
+from governor.app.resources import forever, within
 from governor.app.resources.announcing import Announcer
 from governor.app.resources.entries import newer
 from governor.domain.muting import in_force
 from governor.domain.surroundings import Mute
-from governor.errors import GoneError, StoreError
 
 OnChange = Callable[[str, str], None]
 """Called with a policy's namespace and name; must return at once."""
-
-_log = logging.getLogger(__name__)
 
 
 class MuteDirectory:
@@ -48,7 +43,6 @@ class MuteDirectory:
         self._pace = pace or Pace()
         self.synced = asyncio.Event()
         """Set by `listed`: from then on a mute that is not known does not exist."""
-        self._store = store
         self._clock = clock
         self._telemetry = telemetry
         self._announcer = Announcer(lambda it: on_change(*it.split("/")), self._pace.gathering)
@@ -64,7 +58,6 @@ class MuteDirectory:
         self._of: dict[tuple[str, str], dict[str, Entry]] = {}
         """Policy → uid → mute: asked at every decision."""
         self._rearm = asyncio.Event()
-        self._relisted = asyncio.Event()
 
     def of(self, namespace: str, policy: str) -> tuple[Mute, ...]:
         """The mutes that name a policy and are honoured; those that have ended, too."""
@@ -101,10 +94,8 @@ class MuteDirectory:
         """Every mute was seen: policies may start.
 
         What changed until the first list is not announced, as no policy has decided yet.
-        After a later one, what it had no more is looked for.
         """
         if self.synced.is_set():
-            self._relisted.set()
             return
         self._announcer.forget()
         self.synced.set()
@@ -118,7 +109,6 @@ class MuteDirectory:
             forever(self._look_at_the_clock, breath),
             forever(self._statuses.tell, breath),
             forever(self._judge_all, self._pace.looking),
-            forever(self._verify, breath),
             self._settle(),
         )
 
@@ -134,7 +124,7 @@ class MuteDirectory:
             for e in self._entries.values()
             if e.mute is not None and not e.over
         )
-        await _within(self._rearm, min([self._pace.looking, *left]))
+        await within(self._rearm, min([self._pace.looking, *left]))
         now = self._clock.now()
         for entry in self._entries.values():
             over = entry.mute is None or not in_force(entry.mute, now)
@@ -151,23 +141,6 @@ class MuteDirectory:
         await asyncio.sleep(self._pace.settling)
         self._statuses.settle()
         await self._judge_all()
-
-    async def _verify(self) -> None:
-        """Asks for every mute in force whether it is still there."""
-        await _within(self._relisted, self._pace.verifying)
-        for entry in list(self._entries.values()):
-            if entry.over:
-                continue
-            try:
-                body = await self._store.read(entry.key)
-            except GoneError:
-                self.gone(entry.key.uid)
-            except StoreError as error:
-                _log.debug("mutes can't be verified now: %s", error)
-                return
-            else:
-                if entry.key.uid in self._entries:  # it may have gone while it was asked for
-                    self.seen(body)
 
     def _forget(self, entry: Entry) -> None:
         del self._entries[entry.key.uid]
@@ -194,11 +167,3 @@ class MuteDirectory:
 
 def _policy(entry: Entry) -> tuple[str, str]:
     return entry.key.namespace, entry.policy
-
-
-async def _within(event: asyncio.Event, seconds: float) -> None:
-    """Waits for an event, which is taken, but not for longer."""
-    with suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    event.clear()

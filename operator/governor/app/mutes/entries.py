@@ -27,10 +27,6 @@ class Pace:
     retrying: float = 10.0
     """Until a status is written again that could not be."""
 
-    verifying: float = 300.0
-    """Between two questions whether the mutes in force are still there: what is deleted
-    while the watch is away, no watch ever tells."""
-
 
 @dataclass(slots=True, kw_only=True)
 class Entry:

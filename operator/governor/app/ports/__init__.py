@@ -10,9 +10,12 @@ from governor.app.ports.kubernetes import (
     EventRecorder,
     Informed,
     Json,
+    Kind,
+    LiveObjects,
     ObjectKey,
     SecretReader,
     StatusStore,
+    Watches,
 )
 from governor.app.ports.leading import Authority, LeaseStore
 from governor.app.ports.measuring import Deprecation, Instrument, InstrumentMaker
@@ -42,7 +45,9 @@ __all__ = [
     "Instrument",
     "InstrumentMaker",
     "Json",
+    "Kind",
     "LeaseStore",
+    "LiveObjects",
     "Notifier",
     "NotifierMaker",
     "ObjectKey",
@@ -55,4 +60,5 @@ __all__ = [
     "Sink",
     "StatusStore",
     "Telemetry",
+    "Watches",
 ]

@@ -3,9 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from enum import StrEnum
+from typing import Any, Protocol, Self
 
 Json = Mapping[str, Any]
+
+
+class Kind(StrEnum):
+    """What is watched; the value is the plural of its path."""
+
+    POLICIES = "governancepolicies"
+    SOURCES = "governancesources"
+    CHANNELS = "governancechannels"
+    MUTES = "governancemutes"
+    NAMESPACES = "namespaces"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +27,33 @@ class ObjectKey:
     namespace: str
     """Empty for cluster-scoped kinds."""
     name: str
+
+    @classmethod
+    def of(cls, body: Json) -> Self:
+        """The key of an object as the API server gave it."""
+        meta = body["metadata"]
+        return cls(uid=meta["uid"], namespace=meta.get("namespace", ""), name=meta["name"])
+
+
+class LiveObjects(Protocol):
+    """Knows which objects there are, as the server has them now."""
+
+    async def versions(self, kind: Kind) -> Mapping[ObjectKey, int]:
+        """Every object's resourceVersion; none where the kind is not installed any more.
+
+        Nothing that was there before the call and is there after it is left out.
+
+        Raises:
+            StoreError: no answer, or a refusal.
+        """
+
+    async def read(self, kind: Kind, key: ObjectKey) -> Json:
+        """One object, whole.
+
+        Raises:
+            GoneError: the server knows that it is absent, or has another uid.
+            StoreError: anything else.
+        """
 
 
 class StatusStore(Protocol):
@@ -85,17 +123,27 @@ class Informed(Protocol):
     Every call returns at once; work happens in tasks of the application's own.
     """
 
-    def policy_seen(self, body: Json) -> None: ...
-    def policy_gone(self, uid: str) -> None: ...
-    def policy_tick(self, uid: str, tick_seconds: int) -> None: ...
-    def source_seen(self, body: Json) -> None: ...
-    def source_gone(self, uid: str) -> None: ...
-    def channel_seen(self, body: Json) -> None: ...
-    def channel_gone(self, uid: str) -> None: ...
-    def mute_seen(self, body: Json) -> None: ...
-    def mute_gone(self, uid: str) -> None: ...
-    def namespace_seen(self, name: str, labels: Mapping[str, str]) -> None: ...
-    def namespace_gone(self, name: str) -> None: ...
+    def seen(self, kind: Kind, body: Json) -> None:
+        """An object is there, new or changed."""
+
+    def gone(self, kind: Kind, key: ObjectKey) -> None:
+        """An object was deleted."""
+
+    def unwatched(self, kind: Kind) -> None:
+        """The kind was not watched for a while: no watch tells what was deleted meanwhile."""
 
     def listed(self) -> None:
         """Every source, channel, mute and namespace was told of: one that was not is not there."""
+
+    def policy_tick(self, uid: str, tick_seconds: int) -> None:
+        """A timer of that length fired for a policy."""
+
+
+class Watches(Protocol):
+    """What the application tells the handlers: what no watch told them."""
+
+    def forget(self, key: ObjectKey) -> None:
+        """That object is gone: nothing of it is to be kept."""
+
+    def expect(self, key: ObjectKey) -> None:
+        """That policy is there: it should tick before long."""

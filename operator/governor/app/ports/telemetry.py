@@ -36,6 +36,12 @@ class Telemetry(Protocol):
     def ticked(self) -> None:
         """A kopf timer fired."""
 
+    def overdue(self, *, now: int, begun: int) -> None:
+        """So many policies are overdue by two ticks; so many of them are since the last call."""
+
+    def missed(self, kind: str, *, gone: int, seen: int) -> None:
+        """So many ends, and so many objects or versions, no watch told of a kind."""
+
     def channel_ready(self, name: str, ready: bool | None) -> None:
         """Whether a channel takes what it is told; None: it is gone."""
 

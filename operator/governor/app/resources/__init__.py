@@ -5,7 +5,7 @@ from governor.app.resources.directory import Directory
 from governor.app.resources.entries import Entry
 from governor.app.resources.keeping import Keeper
 from governor.app.resources.namespaces import Namespaces
-from governor.app.resources.pace import Pace, forever
+from governor.app.resources.pace import Pace, forever, within
 from governor.app.resources.writing import StatusWriter
 
 __all__ = [
@@ -17,4 +17,5 @@ __all__ = [
     "Pace",
     "StatusWriter",
     "forever",
+    "within",
 ]

@@ -79,10 +79,12 @@ class Directory(ABC, Generic[SpecT, ThingT]):
         self._announcer.add(entry.name)
 
     def listed(self) -> None:
-        """Every resource and namespace was seen once: policies may start.
+        """Every resource and namespace was seen: policies may start.
 
-        What changed until now is not announced, as no policy has used any yet.
+        What changed until the first list is not announced, as no policy has used any yet.
         """
+        if self.synced.is_set():
+            return
         self._announcer.forget()
         self.synced.set()
 

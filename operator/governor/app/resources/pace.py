@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 _log = logging.getLogger(__name__)
@@ -36,3 +37,11 @@ async def forever(step: Callable[[], Awaitable[None]], seconds: float) -> None:
         except Exception:  # noqa: BLE001 - it must go on
             _log.exception("a background step failed; it goes on")
         await asyncio.sleep(seconds)
+
+
+async def within(event: asyncio.Event, seconds: float) -> None:
+    """Waits for an event, which is taken, but not for longer."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    event.clear()

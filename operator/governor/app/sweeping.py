@@ -1,0 +1,118 @@
+"""Evaluates every policy that is overdue, whoever failed to.
+
+Ticks come through kopf. This needs nothing but the runners, and is there before kopf.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from governor.app.ports import Clock, ObjectKey, Telemetry
+from governor.app.resources import forever
+from governor.app.running import PolicyRunner
+from governor.domain.overdue import IN_VAIN, Standing, excused, waiting_since
+
+SWEEP_SECONDS = 10.0
+NAMED = 5
+"""So many policies are named in a line of the log."""
+
+_AT_ONCE = 100
+"""So many runners are looked at before others get their turn."""
+
+_log = logging.getLogger(__name__)
+
+OnStuck = Callable[[Sequence[ObjectKey]], None]
+"""Called after each sweep with the policies that a restart only could help."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Episode:
+    """A policy that is overdue."""
+
+    key: ObjectKey
+    since: float
+    """Monotonic seconds: of the first sweep that found it so, or the last to excuse it."""
+
+
+class Sweeper:
+    """Looks at every runner again and again."""
+
+    def __init__(
+        self,
+        runners: Iterable[PolicyRunner],
+        *,
+        clock: Clock,
+        telemetry: Telemetry,
+        on_stuck: OnStuck,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Nothing is looked at before `run`.
+
+        Args:
+            runners: those that run now; asked at every sweep.
+            clock: for slots.
+            telemetry: told of what is overdue.
+            on_stuck: told which policies stay overdue though swept.
+            monotonic: seconds that never jump.
+        """
+        self._runners = runners
+        self._clock = clock
+        self._telemetry = telemetry
+        self._on_stuck = on_stuck
+        self._monotonic = monotonic
+        self._episodes: dict[str, Episode] = {}
+
+    async def run(self) -> None:
+        """Sweeps until cancelled."""
+        try:
+            await forever(self.sweep, SWEEP_SECONDS)
+        finally:  # what is overdue is another's to say
+            self._telemetry.overdue(now=0, begun=0)
+            self._on_stuck(())
+
+    async def sweep(self) -> None:
+        """Wakes what is overdue, counts it, and says which episodes begin or end."""
+        before, self._episodes = self._episodes, {}
+        for number, runner in enumerate(self._runners, 1):
+            self._look(runner, before)
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+        begun = [each.key for uid, each in self._episodes.items() if uid not in before]
+        self._telemetry.overdue(now=len(self._episodes), begun=len(begun))
+        if begun:
+            _log.warning(
+                "policies are overdue by two ticks, and are evaluated now",
+                extra={"policies": len(begun), "first": _names(begun[:NAMED])},
+            )
+        if before and not self._episodes:
+            _log.info("no policy is overdue any more")
+        limit = self._monotonic() - IN_VAIN
+        self._on_stuck([each.key for each in self._episodes.values() if each.since < limit])
+
+    def _look(self, runner: PolicyRunner, before: dict[str, Episode]) -> None:
+        now, standing = self._clock.now(), standing_of(runner)
+        if waiting_since(standing, now) is None:
+            return
+        runner.wake()
+        episode = before.get(standing.uid)
+        if episode is None or excused(standing, now):
+            episode = Episode(key=runner.subject.key, since=self._monotonic())
+        self._episodes[standing.uid] = episode
+
+
+def standing_of(runner: PolicyRunner) -> Standing:
+    """How a policy stands."""
+    return Standing(
+        uid=runner.subject.key.uid,
+        policy=runner.policy,
+        status=runner.status,
+        since=runner.attempts.since,
+        under_way=runner.measuring.under_way,
+        failed_at=runner.attempts.failed_at,
+    )
+
+
+def _names(keys: Sequence[ObjectKey]) -> str:
+    return ", ".join(f"{key.namespace}/{key.name}" for key in keys)

@@ -1,0 +1,78 @@
+"""Which policies are overdue, and which of these the operator has silently stopped for.
+
+Timers are a trigger, not the guarantee. A policy is overdue when a slot of it has waited
+for two ticks and no run stands for it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from governor.api.status import PolicyStatus
+from governor.domain.policies import Check, Policy
+from governor.domain.schedules import last_evaluated, longest_tick, next_slot
+
+TICKS_OVERDUE = 2
+
+MEASURING_LIMIT = timedelta(minutes=10)
+"""No measurement takes so long: 32 checks with timeouts of 30 s in one queue take less."""
+
+FAILURE_EXCUSES = timedelta(minutes=3)
+"""So long after a turn that failed, and said so, nothing else is expected: more than the
+longest time between two attempts, and what an API server without an answer adds."""
+
+IN_VAIN = 300.0
+"""Seconds overdue, woken again and again and not excused, after which nothing but a
+restart of the process is left to try."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """How one policy's runner stands."""
+
+    uid: str
+    policy: Policy | None
+    """None: it can't be understood."""
+    status: PolicyStatus
+    since: datetime
+    """When this process took up the present generation."""
+    under_way: Mapping[str, datetime]
+    """Check → since when it is being measured."""
+    failed_at: datetime | None
+    """When its latest turn failed; None: it did not."""
+
+
+def waiting_since(standing: Standing, now: datetime) -> datetime | None:
+    """The first slot of an overdue policy that no run stands for; None: it is on time."""
+    policy = standing.policy
+    if policy is None or policy.suspended:
+        return None
+    patience = timedelta(seconds=TICKS_OVERDUE * longest_tick(c.interval for c in policy.checks))
+    if now - standing.since <= patience:
+        return None
+    known = {check.name: check for check in standing.status.checks}
+    waiting = []
+    for check in policy.checks:
+        begun = standing.under_way.get(check.name)
+        if begun is not None and now - begun < MEASURING_LIMIT:
+            continue
+        last = last_evaluated(known.get(check.name), check)
+        if last is None or now - last > patience:  # else its slot can't have waited so long
+            waiting.append(_first_missed(standing, check, last))
+    first = min(waiting, default=now)
+    return first if now - first > patience else None
+
+
+def excused(standing: Standing, now: datetime) -> bool:
+    """Whether it says itself why it gets nowhere, as while the API server is away.
+
+    A restart would not help there, and nothing has stopped silently.
+    """
+    return standing.failed_at is not None and now - standing.failed_at < FAILURE_EXCUSES
+
+
+def _first_missed(standing: Standing, check: Check, last: datetime | None) -> datetime:
+    """What was missed before this process took it up is not this process's delay."""
+    if last is None:
+        return standing.since
+    return max(next_slot(standing.uid, check.interval, last), standing.since)
