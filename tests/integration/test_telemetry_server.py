@@ -65,6 +65,7 @@ async def test_each_path_is_served_at_its_own_address(
                     "status": "failing",
                     "role": "leader",
                     "checks": {
+                        "policies": "none stands still",
                         "ticks": "none expected: there are no policies",
                         "watch governancepolicies": "not listed yet",
                     },

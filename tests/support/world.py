@@ -150,7 +150,7 @@ class World:
         return PolicyStatus.model_validate(self.store.peek(key).get("status") or {})
 
     async def settled(
-        self, key: ObjectKey, verdict: str, *, told: bool = True, seconds: float = 5
+        self, key: ObjectKey, verdict: str, *, told: bool = True, seconds: float = 30
     ) -> PolicyStatus:
         """Waits for a verdict in the API server, and that nothing waits to be told."""
         found = PolicyStatus()
@@ -161,7 +161,7 @@ class World:
         return found
 
     @staticmethod
-    async def until(condition: Callable[[], bool], seconds: float = 5) -> None:
+    async def until(condition: Callable[[], bool], seconds: float = 30) -> None:
         """Waits for a condition."""
         async with asyncio.timeout(seconds):
             while not condition():  # noqa: ASYNC110 - conditions of many parts
