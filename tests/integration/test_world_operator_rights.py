@@ -29,6 +29,10 @@ NEEDED = [
     ("get", "leases.coordination.k8s.io", "-n", NAMESPACE),
     ("create", "leases.coordination.k8s.io", "-n", NAMESPACE),
     ("update", "leases.coordination.k8s.io", "-n", NAMESPACE),
+    ("list", "configmaps", "-n", NAMESPACE),
+    ("create", "configmaps", "-n", NAMESPACE),
+    ("update", "configmaps", "-n", NAMESPACE),
+    ("delete", "configmaps", "-n", NAMESPACE),
 ]
 REFUSED = [
     ("update", f"governancepolicies.{OURS}", "-n", "aiops"),
@@ -54,7 +58,8 @@ REFUSED = [
     ("watch", "secrets", "-n", NAMESPACE),
     ("update", "secrets", "-n", NAMESPACE),
     ("get", "configmaps", "-n", NAMESPACE),
-    ("create", "configmaps", "-n", NAMESPACE),
+    ("list", "configmaps", "-n", "aiops"),
+    ("create", "configmaps", "-n", "aiops"),
     ("delete", "leases.coordination.k8s.io", "-n", NAMESPACE),
     ("list", "leases.coordination.k8s.io", "-n", NAMESPACE),
     ("update", "leases.coordination.k8s.io", "-n", "aiops"),
