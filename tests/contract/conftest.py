@@ -1,4 +1,4 @@
-"""Both implementations of the sink: the double, and the one on the real PostgreSQL."""
+"""Both implementations of the sink, and what those on the real API server need."""
 
 from collections.abc import AsyncIterator
 from uuid import uuid4
@@ -6,8 +6,11 @@ from uuid import uuid4
 import pytest
 from tests.support.sinks import Closing, Subject, in_memory, in_postgres
 
+from governor.adapters.kubernetes.connection import Connection
+from governor.adapters.kubernetes.credentials import load
 from governor.adapters.sink.migrating import migrate
 from governor_local.postgresql import PostgresServer
+from governor_local.stack import Stack
 
 
 @pytest.fixture(scope="session")
@@ -38,3 +41,18 @@ def cluster() -> str:
 @pytest.fixture
 def sink(subject: Subject, cluster: str) -> Closing:
     return subject.sink_of(cluster)
+
+
+@pytest.fixture
+async def connection(stack: Stack) -> AsyncIterator[Connection]:
+    """To the API server, as its administrator."""
+    async with Connection(load(stack.kubeconfig)) as connection:
+        yield connection
+
+
+@pytest.fixture
+def namespace(stack: Stack) -> str:
+    """One of the test's own."""
+    name = f"contract-{uuid4().hex[:12]}"
+    stack.kubectl("create", "namespace", name)
+    return name

@@ -1,14 +1,11 @@
 """Every LeaseStore keeps to the same rules: the double and the real API server."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from uuid import uuid4
 
 import pytest
 
 from governor.adapters.kubernetes.connection import Connection
-from governor.adapters.kubernetes.credentials import load
 from governor.adapters.kubernetes.lease_store import LEASE, KubernetesLeaseStore
 from governor.adapters.memory.lease_store import InMemoryLeaseStore
 from governor.app.ports import LeaseStore
@@ -19,20 +16,6 @@ from governor_local.stack import Stack
 NOW = datetime(2026, 11, 25, 12, 30, 0, 123000, tzinfo=UTC)
 FIRST = Lease(holder="one", acquired_at=NOW, renewed_at=NOW)
 SECOND = replace(FIRST, holder="two", acquired_at=NOW + timedelta(seconds=1), transitions=1)
-
-
-@pytest.fixture
-async def connection(stack: Stack) -> AsyncIterator[Connection]:
-    async with Connection(load(stack.kubeconfig)) as connection:
-        yield connection
-
-
-@pytest.fixture
-def namespace(stack: Stack) -> str:
-    """One of the test's own."""
-    name = f"leases-{uuid4().hex[:12]}"
-    stack.kubectl("create", "namespace", name)
-    return name
 
 
 @pytest.fixture(params=["memory", "kubernetes"])

@@ -1,7 +1,6 @@
 """Every OrphanStore keeps to the same rules: the double and the real API server."""
 
 import json
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from uuid import uuid4
 
@@ -9,25 +8,10 @@ import pytest
 from tests.support.builders import UID, History, spec
 
 from governor.adapters.kubernetes.connection import Connection
-from governor.adapters.kubernetes.credentials import load
 from governor.adapters.kubernetes.orphan_store import LABEL, KubernetesOrphanStore
 from governor.adapters.memory.orphan_store import InMemoryOrphanStore
 from governor.app.ports import ObjectKey, Orphan, OrphanStore
 from governor_local.stack import Stack
-
-
-@pytest.fixture
-async def connection(stack: Stack) -> AsyncIterator[Connection]:
-    async with Connection(load(stack.kubeconfig)) as connection:
-        yield connection
-
-
-@pytest.fixture
-def namespace(stack: Stack) -> str:
-    """One of the test's own."""
-    name = f"orphans-{uuid4().hex[:12]}"
-    stack.kubectl("create", "namespace", name)
-    return name
 
 
 @pytest.fixture(params=["memory", "kubernetes"])
