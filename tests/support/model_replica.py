@@ -141,7 +141,6 @@ class Replica:
         rows = [] if self.wish.suspended else unknown(before, feedback.open_rows)
         around = world.surroundings()
         self._decided = self._model.after(self.wish, measured, around, rows=rows)
-        self._decided_at = now
         agrees(self._decided, status)
         keeps_its_bounds(before, status, now)
         world.writing = self._decided, status
@@ -152,7 +151,7 @@ class Replica:
         self._courier.forget(feedback)
         self._rows = ()
         if self._writing.claimed:
-            self._courier.owe(self._base.written, decided_at=self._decided_at)
+            self._courier.owe(self._base.written)
 
     def _look(self, subject: Subject) -> None:
         if subject.key.uid != self.key.uid:

@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from uuid import UUID
 
-from governor.api.log import Target, Transition, channel_of
+from governor.api.log import Entry, Target, Transition, channel_of
 from governor.api.policy import PolicySpec
 from governor.api.status import LastFinding, PolicyStatus
 from governor.app.channel_lanes import ChannelLane
@@ -53,7 +53,8 @@ class Courier:
         self._telemetry = services.telemetry
         self._on_news = on_news
         self._status = PolicyStatus()
-        self._ours: frozenset[tuple[str, datetime]] = frozenset()
+        self._inherited: frozenset[tuple[str, datetime]] = frozenset()
+        """Choices of playbooks that somebody else may have begun to carry out."""
         self._specs = Specs(key.uid, services.sink)
         self._office = Office(
             telemetry=services.telemetry,
@@ -95,18 +96,13 @@ class Courier:
                 "a pending entry is not of our making",
                 extra={"policy_namespace": self._key.namespace, "policy": self._key.name},
             )
+        self._inherited |= _choices(written.pending)
 
-    def owe(self, written: PolicyStatus, *, decided_at: datetime | None = None) -> None:
-        """A status as the API server confirmed it: its log is what is told.
-
-        Args:
-            written: the status.
-            decided_at: when we decided it; None if somebody else did.
-        """
+    def owe(self, written: PolicyStatus) -> None:
+        """A status as the API server confirmed it: its log is what is told."""
         self._status = written
         log = sift(self._key.uid, written.pending)
-        choices = {(e.check, e.decided_at) for e in log if e.transition is Transition.REMEDIATE}
-        self._ours = frozenset(c for c in choices if c[1] == decided_at or c in self._ours)
+        self._inherited &= _choices(log)
         for target in {target for entry in log for target in entry.targets}:
             self._open(target)
         for lane in self._lanes.values():
@@ -187,7 +183,7 @@ class Courier:
             refused=remedies.remediation_refused,
             muted=self._muted,
             spec_at=self._specs.at,
-            inherited=lambda entry: (entry.check, entry.decided_at) not in self._ours,
+            inherited=lambda entry: (entry.check, entry.decided_at) in self._inherited,
         )
 
     def _news(self) -> None:
@@ -201,6 +197,11 @@ class Courier:
         places += [check.last_blind for check in self._status.checks]
         places += [place.last_finding for place in self._status.findings]
         return next((last for last in places if last and last.id == finding), None)
+
+
+def _choices(log: Iterable[Entry]) -> frozenset[tuple[str, datetime]]:
+    """Check and time of decision: they stay when a finding gets another id."""
+    return frozenset((e.check, e.decided_at) for e in log if e.transition is Transition.REMEDIATE)
 
 
 def revision_of(subject: Subject) -> Revision:

@@ -55,7 +55,6 @@ class PolicyRunner:
         self._demands = Demands()
         self._begun = False
         self._stopping = False
-        self._decided_at: datetime | None = None
         self.attempts = Attempts(services.clock.now())
         self._poking = Poking(self._key, services.around)
         self._writing = Writing(self._key, self._base, services, look=self._look)
@@ -232,7 +231,6 @@ class PolicyRunner:
 
     def _decide(self, runs: Sequence[Run], feedback: Feedback) -> PolicyStatus:
         status, now = self._base.status, self._services.clock.now()
-        self._decided_at = now
         policy, generation = self._understood.policy, self._understood.generation
         if policy is None:
             return decide_not_understood(
@@ -256,7 +254,7 @@ class PolicyRunner:
         if not self.claimed:
             return
         # Also what an earlier process decided, and did not get to tell.
-        self.courier.owe(self._base.written, decided_at=self._decided_at)
+        self.courier.owe(self._base.written)
         self._poking.look(self.policy, self._base.written)
         if self._restating and self.policy is not None:
             self._restating = False
