@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.e2e]
 OWN = "e2e-rights"
 """A source, a channel and a Secret of the test's own."""
 NOBODY_USES = Right(verb="list", group="", resource="pods")
-PATIENCE = 60
+PATIENCE = 150
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

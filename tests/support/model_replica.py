@@ -138,7 +138,8 @@ class Replica:
             surroundings=self._services.around.of(self.key, policy),
         )
         status = decide(snapshot, runs, feedback, now)
-        rows = [] if self.wish.suspended else unknown(before, feedback.open_rows)
+        suspended = self.wish.suspended
+        rows = [] if suspended else unknown(before, feedback.open_rows, feedback.adopted)
         around = world.surroundings()
         self._decided = self._model.after(self.wish, measured, around, rows=rows)
         agrees(self._decided, status)

@@ -1,7 +1,7 @@
 """What must hold of a policy's status after every decision, as the model and the rules have it."""
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from uuid import UUID
 
@@ -20,9 +20,11 @@ def open_findings(status: PolicyStatus) -> dict[Place, FindingRef]:
     return {place: ref for place, ref in _refs(status) if ref is not None}
 
 
-def unknown(status: PolicyStatus, rows: Iterable[Known]) -> list[Place]:
-    """The places of rows that a status says nothing of."""
-    known: set[UUID | None] = {entry.finding for entry in status.pending}
+def unknown(
+    status: PolicyStatus, rows: Iterable[Known], adopted: Mapping[UUID, FindingRef]
+) -> list[Place]:
+    """The places of rows that a status says nothing of, under any id that it has learned."""
+    known: set[UUID | None] = {e.finding for e in log.adopt(status.pending, adopted)}
     known |= {ref.id for _, ref in _refs(status) if ref is not None}
     known |= {last.id for last in _ended(status)}
     known |= {mute.finding.id for mute in status.mutes}
