@@ -13,6 +13,9 @@ from governor.adapters.memory.orphan_store import InMemoryOrphanStore
 from governor.app.ports import ObjectKey, Orphan, OrphanStore
 from governor_local.stack import Stack
 
+X = {"uid": "x", "namespace": "aiops", "name": "flywheel"}
+"""The policy that `orphan-x` should name."""
+
 
 @pytest.fixture(params=["memory", "kubernetes"])
 def store(request: pytest.FixtureRequest) -> OrphanStore:
@@ -74,16 +77,10 @@ async def test_config_maps_of_others_are_none_of_its_business(
         {},
         {"policy.json": "{", "pending.json": "[]"},
         {"policy.json": "[]", "pending.json": "[]"},
-        {"policy.json": json.dumps({"uid": "u", "namespace": "n", "name": "p"})},
-        {
-            "policy.json": json.dumps({"uid": "u", "namespace": "n", "name": "p"}),
-            "pending.json": '[{"id": 7}]',
-        },
-        {
-            "policy.json": json.dumps({"uid": "u", "namespace": "n", "name": "p"}),
-            "pending.json": "[]",
-            "specs.json": '{"one": {}}',
-        },
+        {"policy.json": json.dumps(X)},
+        {"policy.json": json.dumps(X), "pending.json": '[{"id": 7}]'},
+        {"policy.json": json.dumps(X), "pending.json": "[]", "specs.json": '{"one": {}}'},
+        {"policy.json": json.dumps(X | {"uid": "y"}), "pending.json": "[]"},
     ],
 )
 async def test_one_that_somebody_spoiled_is_named_and_hides_no_other(

@@ -33,15 +33,15 @@ class KubernetesOrphanStore:
     async def all(self) -> Sequence[Orphan]:
         """As the port says; one that can't be read is left where it is, and named in the log."""
         found = []
-        async for body in list_all(self._connection, self._maps):
-            if LABEL in (body["metadata"].get("labels") or {}):
-                try:
-                    found.append(_read(body.get("data") or {}))
-                except (ValueError, KeyError, TypeError, AttributeError) as error:
-                    _log.warning(
-                        "a ConfigMap of an orphan can't be understood; delete it, or mend it",
-                        extra={"config_map": body["metadata"]["name"], "error": str(error)[:500]},
-                    )
+        async for body in list_all(self._connection, self._maps, label=LABEL):
+            name = body["metadata"]["name"]
+            try:
+                found.append(_read(name, body.get("data") or {}))
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                _log.warning(
+                    "a ConfigMap of an orphan can't be understood; delete it, or mend it",
+                    extra={"config_map": name, "error": str(error)[:500]},
+                )
         return found
 
     async def put(self, orphan: Orphan) -> None:
@@ -92,20 +92,19 @@ def _written(orphan: Orphan) -> Mapping[str, str]:
     }
 
 
-def _read(data: Mapping[str, str]) -> Orphan:
-    """What a ConfigMap holds.
+def _read(name: str, data: Mapping[str, str]) -> Orphan:
+    """What the ConfigMap of that name holds.
 
     Raises:
         ValueError, KeyError, TypeError, AttributeError: somebody has written nonsense there.
     """
     policy = json.loads(data[_POLICY])
-    return Orphan(
-        key=ObjectKey(
-            uid=str(policy["uid"]), namespace=str(policy["namespace"]), name=str(policy["name"])
-        ),
-        pending=_ENTRIES.validate_json(data[_PENDING]),
-        specs=_specs(data),
+    key = ObjectKey(
+        uid=str(policy["uid"]), namespace=str(policy["namespace"]), name=str(policy["name"])
     )
+    if name != _name(key.uid):  # once told, it would not be found, and be told again and again
+        raise ValueError(f"{_POLICY} says uid {key.uid}, so its name should be {_name(key.uid)}")
+    return Orphan(key=key, pending=_ENTRIES.validate_json(data[_PENDING]), specs=_specs(data))
 
 
 def _specs(data: Mapping[str, str]) -> Mapping[int, Json]:
