@@ -124,9 +124,9 @@ class World:
             measured = VALUES[outcome] if isinstance(outcome, str) else outcome
             self.measurer.outcomes[name.replace("_", "-")] = measured
 
-    def apply(self, *checks: dict[str, Any], **overrides: Any) -> ObjectKey:
+    def apply(self, *checks: dict[str, Any], name: str = "flywheel", **overrides: Any) -> ObjectKey:
         """Creates a policy and has the operator see it."""
-        body = self.store.create("aiops", "flywheel", spec(*checks, **overrides))
+        body = self.store.create("aiops", name, spec(*checks, **overrides))
         self.scheduler.policy_seen(body)
         meta = body["metadata"]
         return ObjectKey(uid=meta["uid"], namespace=meta["namespace"], name=meta["name"])

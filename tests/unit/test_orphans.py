@@ -118,41 +118,6 @@ async def test_another_policy_of_the_name_is_not_its_heir(world: World) -> None:
     assert rows == {key.uid: True, again.uid: False}
 
 
-async def test_what_waits_for_a_minute_is_copied_and_taken_away_when_told(world: World) -> None:
-    world.sink.down = "stopped"
-    world.say(autonomy_rate="violated")
-    key = world.apply()
-    await world.settled(key, "Violated", told=False)
-    world.clock.forward(59)
-    assert not world.left.kept
-    world.clock.forward(1)
-    await world.until(lambda: bool(world.left.kept))
-    assert [e.transition.value for e in world.left.kept[key.uid].pending] == ["open"]
-
-    world.sink.down = None
-    world.slot(key)
-    await world.settled(key, "Violated")
-    await world.until(lambda: not world.left.kept)
-    assert world.rows() == [("autonomy-rate", SLO, False)]
-
-
-async def test_a_copy_is_told_if_its_policy_went_while_no_process_ran(world: World) -> None:
-    """But not while it lives."""
-    world.sink.down = "stopped"
-    world.say(autonomy_rate="violated")
-    key = world.apply()
-    await world.settled(key, "Violated", told=False)
-    world.clock.forward(60)
-    await world.until(lambda: bool(world.left.kept))
-    await world.end()
-    world.store.delete(key)
-    world.sink.down = None
-    await world.restart()
-
-    await world.until(lambda: world.rows() == [("autonomy-rate", SLO, False)])
-    await world.until(lambda: not world.left.kept)
-
-
 async def test_what_was_chosen_by_a_policy_that_is_gone_is_not_deprecated(world: World) -> None:
     """The row says that it was cancelled."""
     world.around.deprecation = DeliveryError("later")

@@ -3,11 +3,13 @@
 Ids derive from findings, so that deciding twice gives the same ones (protocol, rule 20).
 """
 
+import json
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
-from governor.api.log import Entry, Transition
+from governor.api.log import Entry, Transition, channel_of
 from governor.api.status import FindingRef, PolicyStatus
 from governor.domain import log, mutes, notifying, remediating
 from governor.domain.acting import told_of
@@ -23,6 +25,9 @@ POLICY_DELETED = "PolicyDeleted"
 
 COPIED_AFTER = timedelta(seconds=60)
 """What could not be told for so long is copied to where a deletion does not reach it."""
+
+SPECS_BYTES = 640 * 1024
+"""So much is kept of specs: beside its entries, they have room in one ConfigMap."""
 
 MANY = 10
 """So many may go at once without a doubt."""
@@ -75,6 +80,60 @@ def stuck(policy_uid: str, pending: Sequence[Entry], now: datetime) -> tuple[Ent
     )
 
 
+def unsaid(
+    decision: Decision,
+    policy: Policy,
+    copied: Sequence[Entry],
+    *,
+    channels: Mapping[str, ChannelView],
+) -> tuple[Entry, ...]:
+    """The ends that a copy does not tell of, once its policy is gone.
+
+    Of a finding that has not ended in the copy; for those channels that are yet to be told
+    something of it. Nobody knows any more which others have heard of it.
+
+    Args:
+        decision: when the policy was found to be gone, and at which generation it was.
+        policy: as it was, as far as that is known.
+        copied: the copy.
+        channels: what may be used of its channels.
+    """
+    known = log.sift(decision.policy_uid, copied)
+    ended = {entry.finding for entry in known if entry.transition is Transition.RESOLVE}
+    refs: dict[UUID, FindingRef] = {}
+    ends = []
+    for entry in known:
+        if entry.finding is None or entry.opened_at is None or entry.finding in {*ended, *refs}:
+            continue
+        ref = refs[entry.finding] = FindingRef(
+            id=entry.finding,
+            event_type=entry.event_type,
+            opened_at=entry.opened_at,
+            told_to=_owed(entry.finding, known),
+        )
+        evidence = _evidence(entry.severity)
+        ends.append(resolved(decision, ref, entry.check, evidence, POLICY_DELETED))
+    draft = Draft(known, ends)
+    notifying.tell(decision, draft, notify=policy.notify, channels=channels, loud=(), told=refs)
+    return tuple(draft.added(Transition.RESOLVE))
+
+
+def legible(specs: Mapping[int, Any], pending: Sequence[Entry]) -> Mapping[int, Any]:
+    """The specs that the texts of entries need: the newest, as far as there is room.
+
+    Args:
+        specs: generation → spec, as JSON.
+        pending: the entries.
+    """
+    kept, room = {}, SPECS_BYTES
+    for generation in sorted(specs.keys() & {e.generation for e in pending}, reverse=True):
+        room -= len(json.dumps(specs[generation]))
+        if room < 0:
+            break
+        kept[generation] = specs[generation]
+    return kept
+
+
 def end_of(decision: Decision, finding: FindingRef, check: str) -> Entry:
     """The end of a finding that only the sink still knows."""
     return resolved(decision, finding, check, _evidence("warning"), POLICY_DELETED)
@@ -114,6 +173,13 @@ def _done(
         for entry in ours
         if entry.transition is Transition.REMEDIATE
     ]
+
+
+def _owed(finding: UUID, known: Sequence[Entry]) -> tuple[str, ...]:
+    """The channels that are yet to be told something of a finding."""
+    targets = dict.fromkeys(t for e in known if e.finding == finding for t in e.targets)
+    names = [name for target in targets if (name := channel_of(target)) is not None]
+    return tuple(names[: notifying.MOST_HEARD])
 
 
 def _evidence(severity: str) -> Evidence:
