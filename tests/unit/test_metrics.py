@@ -329,6 +329,14 @@ def test_what_is_overdue_shows_now_and_ever(scraped: Scraped) -> None:
     assert scraped.value("governor_overdue_total") == pytest.approx(2)
 
 
+def test_what_vanished_is_counted_by_what_came_of_it(scraped: Scraped) -> None:
+    scraped.telemetry.vanished(ended=1, doubted=0)
+    scraped.telemetry.vanished(ended=1, doubted=12)
+
+    assert scraped.value("governor_vanished_total", outcome="ended") == pytest.approx(2)
+    assert scraped.value("governor_vanished_total", outcome="doubted") == pytest.approx(12)
+
+
 def test_what_no_watch_told_is_counted_by_kind(scraped: Scraped) -> None:
     """What went apart from what came or changed."""
     scraped.telemetry.missed("governancepolicies", gone=2, seen=1)

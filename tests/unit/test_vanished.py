@@ -12,6 +12,7 @@ from tests.support.world import HandClock, World
 from governor.adapters.memory.objects import InMemoryObjects
 from governor.adapters.memory.sink import InMemorySink
 from governor.adapters.memory.status_store import InMemoryStatusStore
+from governor.adapters.memory.telemetry import InMemoryTelemetry
 from governor.app.ports import Episode, Kind, ObjectKey
 from governor.app.vanished import FIRST_AFTER_SECONDS, PERIOD_SECONDS, SECOND_LOOK_SECONDS, Vanished
 from governor.domain.bequests import MANY
@@ -36,7 +37,8 @@ class Scene:
         self.sink = InMemorySink()
         self.keys: dict[str, ObjectKey] = {}
         self.objects = ForgetfulObjects({Kind.POLICIES: self.store})
-        self.vanished = Vanished(self.sink, self.objects, clock or HandClock())
+        self.telemetry = InMemoryTelemetry()
+        self.vanished = Vanished(self.sink, self.objects, clock or HandClock(), self.telemetry)
 
     async def with_row(self, name: str) -> None:
         """A policy with an open finding."""
@@ -84,6 +86,7 @@ async def test_only_what_is_gone_is_ended(scene: Scene) -> None:
     [row] = [row for row in scene.sink.events.values() if row["resolved"]]
     assert row["resolved_reason"] == "PolicyDeleted"
     assert row["details"] == {"impact": {"value": 1}}
+    assert (scene.telemetry.vanished_ended, scene.telemetry.vanished_doubted) == (1, 0)
 
 
 async def test_another_policy_of_the_same_name_is_not_the_one_that_went(scene: Scene) -> None:
@@ -127,8 +130,29 @@ async def test_many_and_most_are_ended_only_by_a_second_look() -> None:
 
     assert await scene.vanished.sweep() == SECOND_LOOK_SECONDS
     assert scene.ended() == set()
+    assert scene.telemetry.vanished_doubted == MANY + 1
     assert await scene.vanished.sweep() == PERIOD_SECONDS
     assert scene.ended() == set(names[:-1])
+    assert scene.telemetry.vanished_ended == MANY + 1
+
+
+async def test_a_second_look_believes_of_too_many_only_what_the_first_one_missed() -> None:
+    """A list that says less each time is no list."""
+    scene = Scene()
+    early = [f"a-{number:02}" for number in range(MANY + 1)]
+    late = [f"b-{number:02}" for number in range(MANY + 9)]
+    for name in early:
+        await scene.with_row(name)
+    scene.delete(*early)
+    assert await scene.vanished.sweep() == SECOND_LOOK_SECONDS
+    for name in late:
+        await scene.with_row(name)
+    scene.delete(*late)
+
+    assert await scene.vanished.sweep() == SECOND_LOOK_SECONDS
+    assert scene.ended() == set(early)
+    assert await scene.vanished.sweep() == PERIOD_SECONDS
+    assert scene.ended() == {*early, *late}
 
 
 async def test_a_second_look_that_finds_them_again_ends_nothing() -> None:
@@ -181,6 +205,6 @@ async def test_a_deletion_that_nobody_saw_is_found_by_the_sweep(world: World) ->
     await world.restart()
 
     objects = InMemoryObjects({Kind.POLICIES: world.store})
-    await Vanished(world.sink, objects, world.clock).sweep()
+    await Vanished(world.sink, objects, world.clock, world.telemetry).sweep()
 
     assert world.rows() == [("autonomy-rate", "slo_autonomy_rate_violation", True)]

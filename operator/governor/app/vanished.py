@@ -7,9 +7,17 @@ that came between is never taken for gone (protocol, rule 21).
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from governor.app.ports import Clock, Kind, LiveObjects, ObjectKey, OpenFinding, Sink
+from governor.app.ports import (
+    Clock,
+    Kind,
+    LiveObjects,
+    ObjectKey,
+    OpenFinding,
+    Sink,
+    Telemetry,
+)
 from governor.app.telling import episode
 from governor.domain.bequests import end_of, implausible
 from governor.domain.entries import Decision
@@ -28,12 +36,15 @@ _log = logging.getLogger(__name__)
 class Vanished:
     """Looks for rows without a policy."""
 
-    def __init__(self, sink: Sink, objects: LiveObjects, clock: Clock) -> None:
+    def __init__(
+        self, sink: Sink, objects: LiveObjects, clock: Clock, telemetry: Telemetry
+    ) -> None:
         self._sink = sink
         self._objects = objects
         self._clock = clock
-        self._doubted = False
-        """Whether the last look found so many that it was not believed."""
+        self._telemetry = telemetry
+        self._doubted: frozenset[str] = frozenset()
+        """The policies that the last look missed, if they were too many to be believed."""
 
     async def run(self) -> None:
         """Looks until cancelled."""
@@ -57,20 +68,26 @@ class Vanished:
         for row in await self._sink.open_findings():
             rows[row.policy_uid].append(row)
         there = {key.uid for key in await self._objects.versions(Kind.POLICIES)}
-        suspects = [uid for uid in rows if uid not in there]
-        if implausible(len(suspects), len(rows)) and not self._doubted:
-            self._doubted = True
-            _log.warning(
-                "more than half of the policies with open findings seem to be gone: nothing is"
-                " done before a second look",
-                extra={"gone": len(suspects), "of": len(rows), "seconds": SECOND_LOOK_SECONDS},
-            )
-            return SECOND_LOOK_SECONDS
-        self._doubted = False
-        for uid in suspects:
+        for uid in self._believed([uid for uid in rows if uid not in there], known=len(rows)):
             if await self._is_gone(rows[uid][0]):
                 await self._end(rows[uid])
-        return PERIOD_SECONDS
+        return SECOND_LOOK_SECONDS if self._doubted else PERIOD_SECONDS
+
+    def _believed(self, missing: Sequence[str], *, known: int) -> Collection[str]:
+        """The policies to be looked for live; of too many, those that two looks have missed."""
+        twice = self._doubted & set(missing)
+        new = len(missing) - len(twice)
+        if not implausible(new, known):
+            self._doubted = frozenset()
+            return missing
+        self._doubted = frozenset(missing) - twice
+        self._telemetry.vanished(ended=0, doubted=new)
+        _log.warning(
+            "more than half of the policies with open findings seem to be gone: nothing is"
+            " done before a second look",
+            extra={"gone": new, "of": known, "seconds": SECOND_LOOK_SECONDS},
+        )
+        return twice
 
     async def _is_gone(self, row: OpenFinding) -> bool:
         try:
@@ -85,6 +102,7 @@ class Vanished:
             decision = Decision(policy_uid=row.policy_uid, generation=0, at=at)
             entry = end_of(decision, row.known().finding, row.check_name)
             await self._sink.record(episode(entry, _key(row), None))
+            self._telemetry.vanished(ended=1, doubted=0)
         first = rows[0]
         _log.info(
             "findings of a policy that is no more are ended",

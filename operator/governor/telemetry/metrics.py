@@ -86,6 +86,13 @@ class PrometheusTelemetry(Telemetry):
             ("kind", "change"),
             registry=registry,
         )
+        self._vanished = Counter(
+            "governor_vanished_total",
+            "Findings ended whose policy is no more, as nobody saw it go; and policies doubted:"
+            " too many seemed to be gone at once.",
+            ("outcome",),
+            registry=registry,
+        )
         self._source_ready = Gauge(
             "governor_source_ready",
             "1 if the source answered when it was last probed, else 0.",
@@ -158,6 +165,11 @@ class PrometheusTelemetry(Telemetry):
         """What no watch told of a kind."""
         self._missed.labels(kind, "gone").inc(gone)
         self._missed.labels(kind, "seen").inc(seen)
+
+    def vanished(self, *, ended: int, doubted: int) -> None:
+        """What no deletion was seen of."""
+        self._vanished.labels("ended").inc(ended)
+        self._vanished.labels("doubted").inc(doubted)
 
     def mutes(self, namespace: str, policy: str, *, active: int, refused: int) -> None:
         """A policy's mutes; none of any state: the series go."""

@@ -120,7 +120,7 @@ def joined(
         channels=channels,
         mutes=mutes,
         orphans=orphans,
-        vanished=Vanished(sink, objects, clock),
+        vanished=Vanished(sink, objects, clock, telemetry),
         sink=sink,
         sweeper=Sweeper(scheduler, clock=clock, telemetry=telemetry, on_stuck=on_stuck),
     )

@@ -28,6 +28,8 @@ class InMemoryTelemetry(Telemetry):
     ticks: int = 0
     misses: list[tuple[str, int, int]] = field(default_factory=list)
     """Kind, ends, and what else no watch told."""
+    vanished_ended: int = 0
+    vanished_doubted: int = 0
     overdue_now: int = 0
     overdue_ever: int = 0
     sources: dict[str, bool] = field(default_factory=dict)
@@ -69,6 +71,11 @@ class InMemoryTelemetry(Telemetry):
     def missed(self, kind: str, *, gone: int, seen: int) -> None:
         """Keeps what was missed."""
         self.misses.append((kind, gone, seen))
+
+    def vanished(self, *, ended: int, doubted: int) -> None:
+        """Counts both."""
+        self.vanished_ended += ended
+        self.vanished_doubted += doubted
 
     def mutes(self, namespace: str, policy: str, *, active: int, refused: int) -> None:
         """Keeps the latest counts of each policy that has mutes."""

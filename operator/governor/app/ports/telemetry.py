@@ -42,6 +42,9 @@ class Telemetry(Protocol):
     def missed(self, kind: str, *, gone: int, seen: int) -> None:
         """So many ends, and so many objects or versions, no watch told of a kind."""
 
+    def vanished(self, *, ended: int, doubted: int) -> None:
+        """So many findings were ended as their policy is no more; so many policies doubted."""
+
     def channel_ready(self, name: str, ready: bool | None) -> None:
         """Whether a channel takes what it is told; None: it is gone."""
 
