@@ -9,6 +9,7 @@ from tests.support.cluster import Cluster
 from tests.support.ear import Ear
 from tests.support.five_minutes import FiveMinutes
 from tests.support.muting import Muting
+from tests.support.replica_pair import Pair, replica_pair
 from tests.support.sources import deleted
 from tests.support.work import Work, executors_url
 
@@ -86,6 +87,15 @@ def operator(stack: Stack, one_operator: OperatorProcess) -> OperatorProcess:
     stack.sink.start()
     one_operator.start()
     return one_operator
+
+
+@pytest.fixture
+def pair(stack: Stack, installation: Installation, one_operator: OperatorProcess) -> Iterator[Pair]:
+    """Two replicas, instead of the session's operator."""
+    one_operator.stop()
+    stack.sink.start()
+    with replica_pair(stack, installation) as pair:
+        yield pair
 
 
 @pytest.fixture

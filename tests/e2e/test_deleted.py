@@ -10,6 +10,7 @@ from tests.support.cluster import Cluster, eventually
 from tests.support.ear import Ear
 from tests.support.manifests import allowed_namespace, notify, number, policy
 from tests.support.namespaces import finish_deletion
+from tests.support.replica_pair import Pair
 
 from governor_local.operator_process import NAMESPACE, OperatorProcess
 from governor_local.stack import Stack
@@ -105,6 +106,21 @@ def test_what_was_copied_is_told_if_it_went_while_nobody_ran(
     operator.start()
 
     eventually(lambda: resolved(cluster, namespace) == [(NAME, "PolicyDeleted")], COPIED)
+    eventually(lambda: not kept(cluster), PATIENCE)
+
+
+def test_what_goes_while_a_leader_is_missed_is_seen_to_by_the_next(
+    cluster: Cluster, namespace: str, ear: Ear, pair: Pair
+) -> None:
+    """The other replica saw it go. The sweep, which comes later, would only end its row."""
+    cluster.apply(policy(NAME, namespace, BAD, notify=notify(ear.name)))
+    cluster.found(NAME, namespace, "number")
+    pair.leader().kill()
+    delete(cluster, namespace)
+
+    eventually(lambda: cluster.reasons(namespace) == ENDED, PATIENCE)
+    eventually(lambda: ("resolved", "number") in ear.words(), PATIENCE)
+    eventually(lambda: resolved(cluster, namespace) == [(NAME, "PolicyDeleted")], PATIENCE)
     eventually(lambda: not kept(cluster), PATIENCE)
 
 

@@ -14,10 +14,9 @@ from tests.support.asking import health, said, series
 from tests.support.cluster import Cluster, eventually
 from tests.support.manifests import policy, prometheus_source, promql
 from tests.support.recording_prometheus import RecordingPrometheus, recording_prometheus
-from tests.support.replica_pair import Pair, replica_pair, role
+from tests.support.replica_pair import Pair, role
 from tests.support.witness import witnessed
 
-from governor_local.operator_process import Installation, OperatorProcess
 from governor_local.stack import Stack
 
 pytestmark = [pytest.mark.e2e]
@@ -40,15 +39,6 @@ def recorded(cluster: Cluster) -> Iterator[RecordingPrometheus]:
         cluster.apply(prometheus_source(SOURCE, serving.url, timeout="30s"))
         yield serving
         cluster.stack.kubectl("delete", "governancesource", SOURCE)
-
-
-@pytest.fixture
-def pair(stack: Stack, installation: Installation, one_operator: OperatorProcess) -> Iterator[Pair]:
-    """Two replicas, instead of the session's operator."""
-    one_operator.stop()
-    stack.sink.start()
-    with replica_pair(stack, installation) as pair:
-        yield pair
 
 
 @pytest.fixture

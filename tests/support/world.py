@@ -96,7 +96,11 @@ class World:
             authority=self.authority,
         )
         # Each knows the other; a policy goes only later.
-        self.scheduler = Scheduler(services, on_gone=self._bequeath)
+        self.scheduler = Scheduler(
+            services,
+            on_gone=self._bequeath,
+            on_lost=self._lose,
+        )
         self.orphans = Orphans(
             self.left, services, self.scheduler, InMemoryObjects({Kind.POLICIES: self.store})
         )
@@ -104,6 +108,9 @@ class World:
 
     def _bequeath(self, runner: PolicyRunner) -> None:
         self.orphans.bequeath(runner)
+
+    def _lose(self, runner: PolicyRunner) -> None:
+        self.orphans.lost(runner)
 
     async def end(self) -> None:
         """The process ends, whatever it was doing."""

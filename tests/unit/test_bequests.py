@@ -154,6 +154,13 @@ def test_what_was_chosen_is_not_done_any_more(chosen: History) -> None:
     assert all("remediation" not in entry.targets for entry in left)
 
 
+def test_what_became_of_a_choice_has_one_id_whoever_decides(chosen: History) -> None:
+    first = left_by(chosen)
+    chosen.tick(3600)
+
+    assert [entry.id for entry in left_by(chosen)] == [entry.id for entry in first]
+
+
 def test_what_came_of_a_choice_is_told_as_it_came(chosen: History) -> None:
     """It was known, and not yet written."""
     [entry] = [e for e in chosen.status.pending if e.transition is Transition.REMEDIATE]

@@ -5,7 +5,7 @@ from typing import Any
 
 from tests.support.world import HandClock
 
-from governor.app.caches import Caches
+from governor.app.caches import LATELY, Caches
 from governor.app.ports import Json, Kind, ObjectKey
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -18,6 +18,13 @@ class Ear:
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, str]] = []
+        self.losses: list[Json] = []
+
+    def lost(self, policy: Json) -> None:
+        self.losses.append(policy)
+
+    def names_lost(self) -> list[str]:
+        return [policy["metadata"]["name"] for policy in self.losses]
 
     def __getattr__(self, method: str) -> Any:
         def told(*arguments: Any) -> None:
@@ -45,9 +52,9 @@ def key(uid: str) -> ObjectKey:
     return ObjectKey(uid=uid, namespace="", name=uid)
 
 
-def caches() -> Caches:
+def caches(clock: HandClock | None = None) -> Caches:
     """Two policies, and one of everything else."""
-    known = Caches(HandClock(NOW))
+    known = Caches(clock or HandClock(NOW))
     known.seen(Kind.POLICIES, body("p1"))
     known.policy_tick("p1", 30)
     known.seen(Kind.POLICIES, body("p2"))
@@ -98,12 +105,39 @@ def test_what_comes_while_somebody_listens_is_passed_on_and_nothing_after() -> N
     assert ear.heard == told
 
 
+def test_a_policy_that_went_a_minute_before_a_term_is_told_as_lost_and_no_longer() -> None:
+    """Whoever led then may have ended before it saw to it."""
+    clock = HandClock(NOW)
+    known = caches(clock)
+    known.gone(Kind.POLICIES, key("p1"))
+    clock.forward(1)
+    known.gone(Kind.POLICIES, key("p2"))
+    clock.forward(LATELY.total_seconds() - 1)
+    first, second, third = Ear(), Ear(), Ear()
+    with known.relayed_to(first):
+        pass
+    clock.forward(1)
+    with known.relayed_to(second):
+        pass
+    clock.forward(1)
+    known.policy_tick("p1", 30)
+    clock.forward(-2)  # what was forgotten stays so
+    with known.relayed_to(third):
+        pass
+
+    assert first.names_lost() == ["p1", "p2"]
+    assert second.names_lost() == ["p2"]
+    assert third.names_lost() == []
+
+
 def test_what_is_gone_is_told_to_nobody_later() -> None:
-    known, ear = caches(), Ear()
+    clock = HandClock(NOW)
+    known, ear = caches(clock), Ear()
     known.gone(Kind.POLICIES, key("p1"))
     for kind, uid in OTHERS.items():
         known.gone(kind, key(uid))
     known.policy_tick("p1", 30)  # of a timer that was not stopped yet
+    clock.forward(2 * LATELY.total_seconds())
     with known.relayed_to(ear):
         pass
 

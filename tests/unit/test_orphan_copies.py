@@ -151,3 +151,60 @@ async def test_a_policy_that_went_while_others_were_copied_is_not_copied(world: 
 
     assert [put.key.name for put in world.left.puts] == ["second", "first"]
     assert sorted(row["resolved"] for row in world.sink.events.values()) == [False, True]
+
+
+async def lost(world: World, key: ObjectKey) -> None:
+    """The process ends, the policy goes, and another process has seen both."""
+    body = world.store.peek(key)
+    await world.end()
+    world.store.delete(key)
+    world.sink.down = None
+    world.around.dead.clear()
+    await world.restart()
+    world.scheduler.policy_lost(body)
+
+
+async def test_a_policy_that_went_between_two_leaders_has_its_findings_ended(world: World) -> None:
+    """Nobody can know whether the earlier one told it to a chat, so that is not told again."""
+    world.around.channel("bus", ChannelKind.EVENTS)
+    world.say(autonomy_rate="violated")
+    notify = {"channels": [{"name": "chat"}, {"name": "bus"}]}
+    key = world.apply(slo(), notify=notify)
+    await world.settled(key, "Violated")
+    await lost(world, key)
+
+    await world.until(lambda: world.reasons() == ["FindingOpened", "FindingResolved"])
+    await world.until(lambda: not world.left.kept)
+    assert world.rows() == [("autonomy-rate", SLO, True)]
+    assert world.around.heard("bus") == [("open", "autonomy-rate"), ("resolve", "autonomy-rate")]
+    assert world.around.heard("chat") == [("open", "autonomy-rate")]
+
+
+async def test_what_the_earlier_leader_kept_for_a_chat_is_told_to_it(world: World) -> None:
+    """It was not told yet: and so its end can follow."""
+    await lost(world, await stuck(world, notify=NOTIFY))
+
+    await world.until(lambda: not world.left.kept)
+    assert world.rows() == [("autonomy-rate", SLO, True)]
+    assert world.reasons() == ["FindingOpened", "FindingResolved"]
+    assert world.around.heard("chat") == [("open", "autonomy-rate"), ("resolve", "autonomy-rate")]
+
+
+async def test_what_an_earlier_leader_saw_to_is_told_to_nobody_again(world: World) -> None:
+    """It is known again: by id, by name."""
+    world.say(autonomy_rate="violated")
+    key = world.apply(slo(), notify=NOTIFY)
+    await world.settled(key, "Violated")
+    body = world.store.peek(key)
+    world.delete(key)
+    await world.until(lambda: len(world.left.puts) == 1)
+    await world.until(lambda: not world.left.kept)
+    rows = dict(world.sink.events)
+    await world.restart()
+    world.scheduler.policy_lost(body)
+    await world.until(lambda: len(world.left.puts) == 2)
+    await world.until(lambda: not world.left.kept)
+
+    assert world.sink.events == rows
+    assert world.reasons() == ["FindingOpened", "FindingResolved"]
+    assert world.around.heard("chat") == [("open", "autonomy-rate"), ("resolve", "autonomy-rate")]

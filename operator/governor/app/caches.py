@@ -6,13 +6,19 @@ that was long on its way.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from governor.app.ports import Clock, Json, Kind, ObjectKey
 from governor.domain.leases import made_up
+
+LATELY = timedelta(minutes=1)
+"""Of a policy that went so long ago, another leader may not have seen to what it left; after
+that, what it could not get told was copied."""
 
 
 class Listener(Protocol):
@@ -20,6 +26,7 @@ class Listener(Protocol):
 
     def seen(self, kind: Kind, body: Json) -> None: ...
     def gone(self, kind: Kind, key: ObjectKey) -> None: ...
+    def lost(self, policy: Json) -> None: ...
     def listed(self) -> None: ...
     def policy_tick(self, uid: str, tick_seconds: int) -> None: ...
 
@@ -54,6 +61,8 @@ class Caches:
         self._shelves: Mapping[Kind, Shelf] = {kind: Shelf() for kind in Kind}
         self._ticks: dict[str, int | None] = {}
         """Policy → the length of its latest tick, if there was one."""
+        self._lately: deque[tuple[datetime, Json]] = deque()
+        """Policies that went, and when that was told."""
         self._listeners: tuple[Listener, ...] = ()
 
     def shelf(self, kind: Kind) -> Shelf:
@@ -62,7 +71,10 @@ class Caches:
 
     @contextmanager
     def relayed_to(self, listener: Listener) -> Iterator[None]:
-        """Tells all that is known, what policies depend on first; then whatever comes."""
+        """Tells all that is known, what policies depend on first; then whatever comes.
+
+        Also of policies that went not long ago: whoever led then may have ended with them.
+        """
         for kind in (Kind.NAMESPACES, Kind.SOURCES, Kind.CHANNELS, Kind.MUTES):
             for body in self._shelves[kind].bodies.values():
                 listener.seen(kind, body)
@@ -71,6 +83,9 @@ class Caches:
             listener.seen(Kind.POLICIES, policy)
             if tick := self._ticks[key.uid]:
                 listener.policy_tick(key.uid, tick)
+        self._forget_long_gone()
+        for _, policy in self._lately:
+            listener.lost(policy)
         self._listeners = (listener,)
         try:
             yield
@@ -96,8 +111,10 @@ class Caches:
         shelf.buried.add(key)
         if shelf.versions.pop(key, None) is None:
             return
-        del shelf.bodies[key]
+        body = shelf.bodies.pop(key)
         self._ticks.pop(key.uid, None)
+        if kind is Kind.POLICIES:
+            self._lately.append((self._clock.now(), body))
         for listener in self._listeners:
             listener.gone(kind, key)
 
@@ -115,8 +132,14 @@ class Caches:
         """A timer of that length fired for a policy."""
         if uid in self._ticks:
             self._ticks[uid] = tick_seconds
+        self._forget_long_gone()
         for listener in self._listeners:
             listener.policy_tick(uid, tick_seconds)
+
+    def _forget_long_gone(self) -> None:
+        now = self._clock.now()
+        while self._lately and abs(now - self._lately[0][0]) > LATELY:
+            self._lately.popleft()
 
     def _note_epoch(self, policy: Json) -> None:
         epoch = (policy.get("status") or {}).get("epoch")

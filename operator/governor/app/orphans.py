@@ -6,6 +6,7 @@ no more (protocol, rule 20).
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -19,9 +20,10 @@ from governor.app.running import PolicyRunner
 from governor.app.scheduling import Scheduler
 from governor.app.services import Services
 from governor.app.turns import Turns
-from governor.domain.bequests import bequest, legible, stuck, unsaid
+from governor.domain.bequests import bequest, legible, retold, stuck, unsaid
 from governor.domain.entries import Decision
 from governor.domain.policies import NONE_KNOWN, Policy, resolve
+from governor.domain.surroundings import ChannelView
 from governor.errors import GoneError, SpecError, StoreError
 
 COPYING_SECONDS = 15.0
@@ -48,26 +50,16 @@ class Orphans:
         self._turns = Turns()
         """One policy's orphan is written by one at a time, in order."""
         self._unkept: set[asyncio.Future[None]] = set()
+        self._lost: list[PolicyRunner] = []
         self._taken_up = False
 
     def bequeath(self, runner: PolicyRunner) -> None:
         """A policy was deleted: what its runner knew is all that is left of it."""
-        key, news = runner.subject.key, runner.courier.news
-        at, around = self._services.clock.now(), self._services.around
-        policy = runner.policy or NONE_KNOWN
-        entries = bequest(
-            Decision(policy_uid=key.uid, generation=runner.subject.generation, at=at),
-            policy,
-            runner.confirmed,
-            delivered=frozenset(news.delivered),
-            remediated=dict(news.remediated),
-            channels=around.of(key, policy).channels,
-        )
-        orphan = _orphan(key, entries, runner)
-        kept = asyncio.get_running_loop().create_future()
-        self._unkept.add(kept)
-        kept.add_done_callback(self._unkept.discard)
-        self._turns.take(key.uid, lambda: self._see_through(orphan, at, kept))
+        self._begin(_orphan(runner, self._left_by(runner)))
+
+    def lost(self, runner: PolicyRunner) -> None:
+        """A policy was deleted when another may have led, and seen to it; told before `run`."""
+        self._lost.append(runner)
 
     async def run(self) -> None:
         """Takes up what is kept, then looks for what is to be copied; until cancelled."""
@@ -82,9 +74,37 @@ class Orphans:
         if self._unkept:
             await asyncio.wait(self._unkept, timeout=seconds)
 
+    def _left_by(self, runner: PolicyRunner) -> tuple[Entry, ...]:
+        key, news = runner.subject.key, runner.courier.news
+        return bequest(
+            Decision(
+                policy_uid=key.uid,
+                generation=runner.subject.generation,
+                at=self._services.clock.now(),
+            ),
+            runner.policy or NONE_KNOWN,
+            runner.confirmed,
+            delivered=frozenset(news.delivered),
+            remediated=dict(news.remediated),
+            channels=self._channels(key, runner.policy or NONE_KNOWN),
+        )
+
+    def _begin(self, orphan: Orphan) -> None:
+        kept = asyncio.get_running_loop().create_future()
+        self._unkept.add(kept)
+        kept.add_done_callback(self._unkept.discard)
+        deleted_at = self._services.clock.now()
+        self._turns.take(orphan.key.uid, lambda: self._see_through(orphan, deleted_at, kept))
+
     async def _take_up(self) -> None:
-        for orphan in await surely(self._store.all):
-            uid = orphan.key.uid
+        kept = {orphan.key.uid: orphan for orphan in await surely(self._store.all)}
+        for runner in self._lost:
+            key = runner.subject.key
+            pending = self._with_ends(kept[key.uid]).pending if key.uid in kept else ()
+            channels = self._channels(key, runner.policy or NONE_KNOWN)
+            self._begin(_orphan(runner, retold(pending, self._left_by(runner), channels)))
+        self._lost.clear()
+        for uid, orphan in kept.items():
             if uid in self._turns:
                 continue  # its bequest takes the copy's place
             self._copied[uid] = frozenset(orphan.pending)
@@ -115,18 +135,21 @@ class Orphans:
         if not await surely(lambda: self._is_gone(copy.key)):
             return
         self._copied.pop(copy.key.uid, None)
-        now, policy = self._services.clock.now(), _policy(copy)
-        generation = max((entry.generation for entry in copy.pending), default=0)
-        ends = unsaid(
-            Decision(policy_uid=copy.key.uid, generation=generation, at=now),
-            policy,
-            copy.pending,
-            channels=self._services.around.of(copy.key, policy).channels,
-        )
-        orphan = replace(copy, pending=(*copy.pending, *ends))
-        if ends:
+        orphan, now = self._with_ends(copy), self._services.clock.now()
+        if orphan != copy:
             await surely(lambda: self._store.put(orphan))
         await Heir(orphan, self._store, self._services, since=now).run()
+
+    def _with_ends(self, copy: Orphan) -> Orphan:
+        policy = _policy(copy)
+        decision = Decision(
+            policy_uid=copy.key.uid,
+            generation=max((entry.generation for entry in copy.pending), default=0),
+            at=self._services.clock.now(),
+        )
+        channels = self._channels(copy.key, policy)
+        ends = unsaid(decision, policy, copy.pending, channels=channels)
+        return replace(copy, pending=(*copy.pending, *ends))
 
     async def _copy(self) -> None:
         """Copies what waits, where that has changed; takes away what waits no more."""
@@ -138,7 +161,7 @@ class Orphans:
             entries = stuck(uid, runner.confirmed.pending, now)
             if frozenset(entries) == self._copied.get(uid, frozenset()):
                 continue
-            orphan = _orphan(runner.subject.key, entries, runner)
+            orphan = _orphan(runner, entries)
             await self._turns.through(uid, partial(self._replace, orphan))
             if frozenset(entries) != self._copied.get(uid, frozenset()):
                 return  # the API server is away
@@ -156,6 +179,9 @@ class Orphans:
         except StoreError as error:
             _log.warning("what waits can't be copied now", extra={"error": str(error)})
 
+    def _channels(self, key: ObjectKey, policy: Policy) -> Mapping[str, ChannelView]:
+        return self._services.around.of(key, policy).channels
+
     async def _is_gone(self, key: ObjectKey) -> bool:
         """Whether the API server says that the policy is no more."""
         try:
@@ -165,8 +191,9 @@ class Orphans:
         return False
 
 
-def _orphan(key: ObjectKey, entries: tuple[Entry, ...], runner: PolicyRunner) -> Orphan:
-    return Orphan(key=key, pending=entries, specs=legible(runner.courier.specs, entries))
+def _orphan(runner: PolicyRunner, entries: tuple[Entry, ...]) -> Orphan:
+    specs = legible(runner.courier.specs, entries)
+    return Orphan(key=runner.subject.key, pending=entries, specs=specs)
 
 
 def _policy(copy: Orphan) -> Policy:

@@ -70,6 +70,10 @@ class Relay:
             case _:
                 assert_never(kind)
 
+    def lost(self, policy: Json) -> None:
+        """A policy was deleted a moment before this term."""
+        self._scheduler.policy_lost(policy)
+
     def policy_tick(self, uid: str, tick_seconds: int) -> None:
         """A timer of that length fired for a policy."""
         self._scheduler.policy_tick(uid, tick_seconds)

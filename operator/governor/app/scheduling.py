@@ -24,16 +24,22 @@ class Scheduler:
     """Knows every policy, and wakes its runner when a slot, a change or a tick comes."""
 
     def __init__(
-        self, services: Services, *, on_gone: Callable[[PolicyRunner], None] = lambda _: None
+        self,
+        services: Services,
+        *,
+        on_gone: Callable[[PolicyRunner], None] = lambda _: None,
+        on_lost: Callable[[PolicyRunner], None] = lambda _: None,
     ) -> None:
         """Knows none yet.
 
         Args:
             services: what the runs of all policies share.
             on_gone: called with the runner of a policy that was deleted.
+            on_lost: called with one, never run, of a policy that was before this term.
         """
         self._services = services
         self._on_gone = on_gone
+        self._on_lost = on_lost
         self._runners: dict[str, PolicyRunner] = {}
         self._by_name: dict[tuple[str, str], PolicyRunner] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -81,6 +87,10 @@ class Scheduler:
         self._windows.pop(uid, None)
         self._services.telemetry.forgotten(runner.subject.key)
         self._on_gone(runner)
+
+    def policy_lost(self, body: Json) -> None:
+        """A policy was deleted when another may have led."""
+        self._on_lost(PolicyRunner(self._services, Subject(body)))
 
     def policy_tick(self, uid: str, tick_seconds: int) -> None:
         """A timer of that length fired for a policy."""

@@ -5,6 +5,7 @@ Ids derive from findings, so that deciding twice gives the same ones (protocol, 
 
 import json
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,7 @@ from governor.domain.entries import Decision, Evidence, resolved
 from governor.domain.places import places
 from governor.domain.policies import Policy
 from governor.domain.remediations import RemediationOutcome, chosen
-from governor.domain.surroundings import ChannelView
+from governor.domain.surroundings import ChannelKind, ChannelView
 
 POLICY_DELETED = "PolicyDeleted"
 """Why the findings of a policy end that is no more."""
@@ -118,6 +119,26 @@ def unsaid(
     return tuple(draft.added(Transition.RESOLVE))
 
 
+def retold(
+    kept: Sequence[Entry], left: Sequence[Entry], channels: Mapping[str, ChannelView]
+) -> tuple[Entry, ...]:
+    """What is left of a policy that went when another may have led, and told of it.
+
+    Where a repetition is known as one all is told. A chat is told only what the other has
+    kept: better nothing than twice.
+
+    Args:
+        kept: what the other has kept of it.
+        left: the policy's bequest.
+        channels: what may be used of its channels.
+    """
+    heedful = {name: view for name, view in channels.items() if view.kind is not ChannelKind.CHAT}
+    draft = Draft(kept, ())
+    for entry in notifying.owed(left, heedful):
+        draft.add(entry)
+    return draft.entries
+
+
 def legible(specs: Mapping[int, Any], pending: Sequence[Entry]) -> Mapping[int, Any]:
     """The specs that the texts of entries need: the newest, as far as there is room.
 
@@ -160,10 +181,13 @@ def _ends(decision: Decision, policy: Policy, status: PolicyStatus) -> Sequence[
 def _done(
     decision: Decision, ours: Sequence[Entry], known: Mapping[UUID, RemediationOutcome]
 ) -> Sequence[Entry]:
-    """What came of choices. Of others nothing more is done; what was begun, nobody can tell."""
+    """What came of choices. Of others nothing more is done; what was begun, nobody can tell.
+
+    It is told as of the choice: that time is fixed, whoever decides on the bequest, and when.
+    """
     return [
         remediating.done(
-            decision,
+            replace(decision, at=entry.decided_at),
             entry,
             known.get(entry.id)
             or RemediationOutcome(

@@ -100,7 +100,11 @@ def joined(
         around=around,
         authority=authority,
     )
-    scheduler = Scheduler(services, on_gone=lambda runner: orphans.bequeath(runner))
+    scheduler = Scheduler(
+        services,
+        on_gone=lambda runner: orphans.bequeath(runner),
+        on_lost=lambda runner: orphans.lost(runner),
+    )
     kept = KubernetesOrphanStore(connection, namespace=settings.namespace)
     objects = KubernetesObjects(connection)
     orphans = Orphans(FencedOrphanStore(kept, authority), services, scheduler, objects)
