@@ -72,7 +72,7 @@ class Life:
         await asyncio.Event().wait()
 
 
-class _Port:
+class Port:
     """A port whose effects are passed by; what only reads is not counted."""
 
     def __init__(self, life: Life, inner: Any, *effects: str) -> None:
@@ -177,17 +177,17 @@ class Story:
         self.lives.append(life)
         self._scheduler = Scheduler(
             Services(
-                store=_Port(life, self.store, "replace_status"),
-                sink=_Port(life, self.sink, "record", "record_remediation", "record_revision"),
-                events=_Port(life, self.events, "record"),
+                store=Port(life, self.store, "replace_status"),
+                sink=Port(life, self.sink, "record", "record_remediation", "record_revision"),
+                events=Port(life, self.events, "record"),
                 measurer=self._measurer,
                 telemetry=InMemoryTelemetry(),
                 clock=self.clock,
                 around=Around(
                     cluster="testing",
                     mutes=self.platform,
-                    channels=_Port(life, self.platform, "offer"),
-                    remedies=_Port(life, self.platform, "deprecate"),
+                    channels=Port(life, self.platform, "offer"),
+                    remedies=Port(life, self.platform, "deprecate"),
                 ),
                 authority=InMemoryAuthority(epoch=number + 1),
             )
