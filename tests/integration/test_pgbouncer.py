@@ -1,0 +1,147 @@
+"""PgBouncer in transaction mode stands between, before the sink and before what is measured."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import make_url
+from tests.support.governed import AT, AUTHOR, PASSWORD, READER, REMEDIATOR, Governed, instrument
+from tests.support.pgbouncer import MISSING, PROGRAM, pgbouncer
+from tests.support.sinks import Closing, ended, opening, order
+
+from governor.adapters.postgres import PostgresInstrument
+from governor.adapters.sink.engine import make_engine
+from governor.adapters.sink.migrating import migrate
+from governor.adapters.sink.postgres import PostgresSink
+from governor.probes.sql import Sql
+from governor.probes.trust_drift import TrustDrift
+from governor.values.outcomes import Measurement
+from governor_local.postgresql import PostgresServer
+
+pytestmark = [pytest.mark.skipif(PROGRAM is None, reason=MISSING)]
+
+SOURCE = {"sourceRef": {"name": "platform"}}
+CLIENTS = 20
+"""Many more than the server has sessions for them."""
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """One that the user `nobody` can get to."""
+    with tempfile.TemporaryDirectory(prefix="governor-pgbouncer-") as name:
+        yield Path(name)
+
+
+@pytest.fixture
+async def sink(sink_server: PostgresServer, folder: Path) -> AsyncIterator[Closing]:
+    """A sink behind it, with two sessions for all of its connections."""
+    name = f"bounced_{uuid4().hex}"
+    sink_server.execute(f"CREATE DATABASE {name}")
+    url = sink_server.dsn(database=name)
+    await migrate(url, "governance", tls_mode="Disable")
+    login = urlsplit(url)
+    users = {str(login.username): str(login.password or "")}
+    with pgbouncer(folder, sink_server.port, users, sessions=2) as port:
+        through = make_url(url).set(port=port).render_as_string(hide_password=False)
+        sink = PostgresSink(make_engine(through, tls_mode="Disable"), "governance", "bounced")
+        yield sink
+        await sink.close()
+
+
+async def test_the_sink_keeps_rows_and_work_items_through_it(sink: Closing) -> None:
+    """Many transactions at once, which share a few sessions."""
+    openings = [opening() for _ in range(CLIENTS)]
+    for _ in range(3):
+        await asyncio.gather(*(sink.record(each, order(id=uuid4())) for each in openings))
+        assert len(await sink.open_findings()) == CLIENTS
+    await asyncio.gather(*(sink.record(ended(each)) for each in openings))
+
+    assert await sink.open_findings() == []
+    for each in openings:
+        [record] = await sink.dispatches(each.policy_uid)
+        assert record.dispatch.status == "cancelled"
+    assert await sink.release_expired() == 0
+
+
+@pytest.fixture
+async def measured(governed_server: PostgresServer, folder: Path) -> AsyncIterator[Any]:
+    """Instruments behind it that share one session for each login."""
+    governed = Governed.create(governed_server)
+    governed.sql(
+        "INSERT INTO playbooks VALUES ('good', 'active', 0.9, now(), now()),"
+        " ('bad', 'active', 0.1, now(), now());"
+        " CREATE SCHEMA decoy; CREATE TABLE decoy.playbooks (LIKE playbooks);"
+        " GRANT USAGE ON SCHEMA decoy TO authoring, measuring;"
+        " GRANT SELECT ON decoy.playbooks TO authoring, measuring"
+    )
+    users = dict.fromkeys((READER, AUTHOR, REMEDIATOR), PASSWORD.replace('"', '""'))
+    made: list[PostgresInstrument] = []
+    with pgbouncer(folder, governed_server.port, users, sessions=1) as port:
+
+        def through(user: str) -> str:
+            return make_url(governed.dsn(user)).set(port=port).render_as_string(hide_password=False)
+
+        def behind() -> PostgresInstrument:
+            made.append(instrument(through(READER), through(AUTHOR)))
+            return made[-1]
+
+        yield behind
+        for each in made:
+            await each.close()
+
+
+async def drifted(instrument: PostgresInstrument) -> float:
+    outcome = await instrument.measure(TrustDrift.model_validate(SOURCE), AT)
+    assert isinstance(outcome, Measurement), outcome
+    return outcome.value
+
+
+async def asked(instrument: PostgresInstrument, query: str) -> float:
+    outcome = await instrument.measure(Sql.model_validate({**SOURCE, "query": query}), AT)
+    assert isinstance(outcome, Measurement), outcome
+    return outcome.value
+
+
+async def test_checks_measure_through_it_at_once(measured: Any) -> None:
+    """Two operators' instruments, many checks, one session."""
+    one, other = measured(), measured()
+
+    found = await asyncio.gather(*(drifted(each) for each in (one, other) * CLIENTS))
+
+    assert found == [0.5] * 2 * CLIENTS
+
+
+@pytest.mark.parametrize(
+    ("trace", "look", "clean"),
+    [
+        (
+            "SELECT length(set_config('search_path', 'decoy', false))",
+            "SELECT (current_setting('search_path') = 'decoy')::int",
+            0,
+        ),
+        (
+            "SELECT length(set_config('statement_timeout', '1', false))",
+            "SELECT (current_setting('statement_timeout') = '1ms')::int",
+            0,
+        ),
+        (
+            "SELECT pg_try_advisory_lock(4711)::int",
+            "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'",
+            0,
+        ),
+    ],
+)
+async def test_no_check_leaves_a_trace_in_the_session_that_another_gets(
+    measured: Any, trace: str, look: str, clean: float
+) -> None:
+    """Rule 27's trap, where the session is shared with strangers."""
+    one, other = measured(), measured()
+    for _ in range(3):
+        await asked(one, trace)
+        assert await asked(other, look) == clean
+        assert await drifted(other) == 0.5
