@@ -217,7 +217,12 @@ async def test_a_query_says_when_and_how_long() -> None:
 
     (asked,) = world.asked
     assert (asked.method, asked.path) == ("POST", "/prefix/api/v1/query")
-    assert asked.form == {"query": "up", "time": "1795348800.250", "timeout": "0.900"}
+    assert asked.form == {
+        "query": "up",
+        "time": "1795348800.250",
+        "timeout": "0.900",
+        "partial_response": "false",
+    }
     assert asked.headers["authorization"] == f"Bearer {TOKEN}"
 
 

@@ -122,6 +122,11 @@ class PrometheusSource(SpecModel):
     timeout: Timeout | None = None
     """How long one query may take: 1s to 30s. Default: 5s."""
 
+    partial_response: bool | None = None
+    """Whether a number may stand that the server calculated without some of its stores, as
+    Thanos can; a check may then pass on what is missing. Default: false, and such an answer
+    is an Error."""
+
     @classmethod
     def rules(cls) -> tuple[Rule, ...]:
         """One way to authenticate; TLS where there is TLS."""

@@ -43,4 +43,5 @@ def make_prometheus(name: str, spec: PrometheusSource, secrets: Secrets) -> Prom
         deadline_seconds=seconds(spec.timeout or TIMEOUT),
         place=PLACE,
     )
-    return PrometheusInstrument(SingleQueryRunner(exchange, known.redact))
+    runner = SingleQueryRunner(exchange, known.redact, partial=bool(spec.partial_response))
+    return PrometheusInstrument(runner)
