@@ -222,3 +222,15 @@ async def test_nobody_can_send_us_a_gigabyte(governed: Governed) -> None:
             assert outcome.reason is reason
 
         assert front.sent < 20_000
+
+
+async def test_a_flood_is_cut_off_within_tls(governed: Governed) -> None:
+    """As in plaintext; the server is stopped, too."""
+    flood = 16 << 20
+    query = f"SELECT repeat('x', {flood})::int"
+    async with measuring(governed, proving("localhost")) as (made, front):
+        outcome = await made.measure(Sql.model_validate({**SOURCE, "query": query}), AT)
+
+        assert isinstance(outcome, Fault)
+        assert "is longer than 1048576 bytes" in outcome.message
+        assert front.sent < flood

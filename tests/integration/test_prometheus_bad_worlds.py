@@ -217,7 +217,12 @@ async def test_a_query_says_when_and_how_long() -> None:
 
     (asked,) = world.asked
     assert (asked.method, asked.path) == ("POST", "/prefix/api/v1/query")
-    assert asked.form == {"query": "up", "time": "1795348800.250", "timeout": "0.900"}
+    assert asked.form == {
+        "query": "up",
+        "time": "1795348800.250",
+        "timeout": "0.900",
+        "partial_response": "false",
+    }
     assert asked.headers["authorization"] == f"Bearer {TOKEN}"
 
 
@@ -518,3 +523,24 @@ async def test_version_of_a_bad_world(behaviour: Behaviour, reason: Reason) -> N
         await source.close()
 
     assert caught.value.fault.reason is reason
+
+
+async def test_headers_of_a_secret_are_sent_and_never_told() -> None:
+    """With a login beside them; a header of ours goes once, as the Secret has it."""
+    headers = f"X-Scope-OrgID: {TOKEN}\nuser-agent: ours\n".encode()
+    secrets = {**ACCESS, "extra": {"headers": headers}}
+    echo = answering_json(500, error("internal", f"no tenant {TOKEN}"))
+    async with http_world(echo) as world:
+        source = instrument(
+            world.url,
+            secrets,
+            bearerSecretRef={"name": "access", "key": "token"},
+            headersSecretRef={"name": "extra", "key": "headers"},
+        )
+        outcome = await source.measure(PROBE, AT)
+        await source.close()
+
+    sent = world.asked[0].headers
+    assert (sent["x-scope-orgid"], sent["user-agent"]) == (TOKEN, "ours")
+    assert sent["authorization"] == f"Bearer {TOKEN}"
+    assert outcome == Fault(reason=Reason.SERVER_ERROR, message="HTTP 500: no tenant ***")

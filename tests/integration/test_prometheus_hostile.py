@@ -56,7 +56,7 @@ async def test_a_query_arrives_as_it_was_written_and_nothing_else_does(query: st
     assert outcome == Measurement(value=1)
     [request] = asked
     assert (request.method, request.path) == ("POST", "/tenants/own/api/v1/query")
-    assert request.form.keys() == {"query", "time", "timeout"}
+    assert request.form.keys() == {"query", "time", "timeout", "partial_response"}
     assert request.form["query"] == query
     assert request.form["time"] == f"{AT.timestamp():.3f}"
     assert request.headers["authorization"] == f"Bearer {TOKEN}"

@@ -51,8 +51,9 @@ class AlertmanagerChannel(SpecModel):
     bearerSecretRef and basicSecretRef. Default: none is sent."""
 
     tls: HttpTls | None = None
-    """How the servers' certificates are verified; only with https URLs.
-    Default: by the authorities of the operator's system."""
+    """How the servers' certificates are verified, and which one they are shown; only with
+    https URLs. Default: verified by the authorities of the operator's system, and none is
+    shown."""
 
     @classmethod
     def rules(cls) -> tuple[Rule, ...]:
@@ -93,8 +94,8 @@ class CloudEventsChannel(SpecModel):
     Default: none is sent."""
 
     tls: HttpTls | None = None
-    """How the server's certificate is verified; only with an https URL.
-    Default: by the authorities of the operator's system."""
+    """How the server's certificate is verified, and which one it is shown; only with an https
+    URL. Default: verified by the authorities of the operator's system, and none is shown."""
 
     @classmethod
     def rules(cls) -> tuple[Rule, ...]:

@@ -37,25 +37,24 @@ TLS_NEEDS_HTTPS = Rule(
 """Of a server with one url."""
 
 
-class SecretKeyRef(SpecModel):
-    """One key of a Secret in the operator's own namespace."""
+class SecretRef(SpecModel):
+    """A Secret in the operator's own namespace."""
 
     model_config = ATOMIC
 
     name: ObjectName
     """The Secret's name, in the operator's own namespace."""
+
+
+class SecretKeyRef(SecretRef):
+    """One key of a Secret in the operator's own namespace."""
 
     key: SecretKey
     """The key within the Secret."""
 
 
-class BasicSecretRef(SpecModel):
+class BasicSecretRef(SecretRef):
     """A Secret in the operator's own namespace holding a user and a password."""
-
-    model_config = ATOMIC
-
-    name: ObjectName
-    """The Secret's name, in the operator's own namespace."""
 
     username_key: SecretKey | None = None
     """The key that holds the user's name. Default: username."""
@@ -65,7 +64,11 @@ class BasicSecretRef(SpecModel):
 
 
 class HttpTls(SpecModel):
-    """How an HTTP server's certificate is verified."""
+    """How an HTTP server proves who it is, and how the operator does."""
 
     ca_secret_ref: SecretKeyRef | None = None
     """The authorities to trust, as PEM. Default: those of the operator's system."""
+
+    client_secret_ref: SecretRef | None = None
+    """A Secret of type kubernetes.io/tls: the certificate to show, with its chain, under
+    tls.crt, and its private key, without a passphrase, under tls.key. Default: none is shown."""

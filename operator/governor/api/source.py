@@ -110,12 +110,22 @@ class PrometheusSource(SpecModel):
     """The Secret that holds a user and a password for basic authentication. At most one of
     bearerSecretRef and basicSecretRef. Default: none is sent."""
 
+    headers_secret_ref: SecretKeyRef | None = None
+    """The key that holds headers to send, one `Name: value` a line, such as X-Scope-OrgID.
+    Authorization may be among them where neither bearerSecretRef nor basicSecretRef is given.
+    Default: none is sent."""
+
     tls: HttpTls | None = None
-    """How the server's certificate is verified; only with an https URL.
-    Default: by the authorities of the operator's system."""
+    """How the server's certificate is verified, and which one it is shown; only with an https
+    URL. Default: verified by the authorities of the operator's system, and none is shown."""
 
     timeout: Timeout | None = None
     """How long one query may take: 1s to 30s. Default: 5s."""
+
+    partial_response: bool | None = None
+    """Whether a number may stand that the server calculated without some of its stores, as
+    Thanos can; a check may then pass on what is missing. Default: false, and such an answer
+    is an Error."""
 
     @classmethod
     def rules(cls) -> tuple[Rule, ...]:

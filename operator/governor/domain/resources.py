@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 
 from governor.api.channel import ChannelSpec
 from governor.api.namespaces import LabelRequirement, LabelSelector
-from governor.api.servers import BasicSecretRef, SecretKeyRef
+from governor.api.servers import SecretRef
 from governor.api.source import SourceSpec
 from governor.domain.judging import one_line
 
@@ -39,7 +39,7 @@ def misread(kind: str, name: str, error: ValidationError) -> str:
 def _references(model: BaseModel) -> Iterator[str]:
     for field in type(model).model_fields:
         match getattr(model, field):
-            case SecretKeyRef(name=name) | BasicSecretRef(name=name):
+            case SecretRef(name=name):
                 yield name
             case BaseModel() as inner:
                 yield from _references(inner)

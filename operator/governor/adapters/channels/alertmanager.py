@@ -5,7 +5,6 @@ API: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 
 import asyncio
 import json
-import ssl
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from governor.adapters.channels.wording import host_of
 from governor.adapters.web.answers import Answer, Place
 from governor.adapters.web.exchange import Exchange
+from governor.adapters.web.trust import Trust
 from governor.domain.alerts import Alert
 from governor.domain.judging import one_line
 from governor.errors import DeliveryError, PartlyDeliveredError
@@ -47,7 +47,7 @@ class AlertmanagerNotifier:
         *,
         urls: Sequence[str],
         headers: Mapping[str, str],
-        context: ssl.SSLContext,
+        trust: Trust,
         redact: Callable[[str], str],
     ) -> None:
         """Posts to each of the urls.
@@ -55,7 +55,7 @@ class AlertmanagerNotifier:
         Args:
             urls: of the Alertmanagers.
             headers: to send, credentials included.
-            context: whom to trust.
+            trust: whom to believe, and who to be.
             redact: takes the secrets out of a text.
         """
         self._redact = redact
@@ -63,7 +63,7 @@ class AlertmanagerNotifier:
             url: Exchange(
                 url=url,
                 headers={"Content-Type": "application/json", **headers},
-                context=context,
+                trust=trust,
                 deadline_seconds=SECONDS,
                 place=_PLACE,
             )

@@ -1,6 +1,5 @@
 """Posts CloudEvents to a webhook, one request an event."""
 
-import ssl
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -10,6 +9,7 @@ from governor.adapters.channels.envelope import CONTENT_TYPE, envelope
 from governor.adapters.channels.wording import host_of
 from governor.adapters.web.answers import Answer, Place
 from governor.adapters.web.exchange import Exchange
+from governor.adapters.web.trust import Trust
 from governor.domain.judging import one_line
 from governor.domain.notices import Notice
 from governor.errors import BusyError, DeliveryError, RejectedError, RetiredError
@@ -53,7 +53,7 @@ class CloudEventsNotifier:
         *,
         url: str,
         headers: Mapping[str, str],
-        context: ssl.SSLContext,
+        trust: Trust,
         redact: Callable[[str], str],
     ) -> None:
         """Posts to that url.
@@ -61,7 +61,7 @@ class CloudEventsNotifier:
         Args:
             url: of the webhook.
             headers: to send, credentials included.
-            context: whom to trust.
+            trust: whom to believe, and who to be.
             redact: takes the secrets out of a text.
         """
         self._url = url
@@ -69,7 +69,7 @@ class CloudEventsNotifier:
         self._exchange = Exchange(
             url=url,
             headers={"Content-Type": CONTENT_TYPE, **headers},
-            context=context,
+            trust=trust,
             deadline_seconds=SECONDS,
             place=_PLACE,
         )

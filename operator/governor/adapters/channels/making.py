@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from governor import __version__
 from governor.adapters.channels.alertmanager import AlertmanagerNotifier
 from governor.adapters.channels.cloud_events import CloudEventsNotifier
-from governor.adapters.channels.secret_headers import secret_headers
 from governor.adapters.web.credentials import Secrets, credentials
+from governor.adapters.web.headers import secret_headers
 from governor.adapters.web.trust import trust, unusable
 from governor.api.channel import (
     AlertmanagerChannel,
@@ -56,7 +56,7 @@ def _alertmanager(name: str, spec: AlertmanagerChannel, secrets: Secrets) -> Ale
     return AlertmanagerNotifier(
         urls=spec.urls,
         headers={**_AGENT, **known.headers},
-        context=trust(_strictest(spec.urls), spec.tls, secrets),
+        trust=trust(_strictest(spec.urls), spec.tls, secrets),
         redact=known.redact,
     )
 
@@ -72,7 +72,7 @@ def _cloud_events(name: str, spec: CloudEventsChannel, secrets: Secrets) -> Clou
     return CloudEventsNotifier(
         url=spec.url,
         headers={**_AGENT, **known.headers},
-        context=trust(spec.url, spec.tls, secrets),
+        trust=trust(spec.url, spec.tls, secrets),
         redact=known.redact,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import asyncpg
 
-from governor.adapters.postgres.pools import Connection
+from governor.adapters.postgres.bounds import Connection
 from governor.adapters.postgres.relations import plain
 from governor.probes.base import SqlAnswer, SqlQuery
 from governor.values.outcomes import FaultError
@@ -37,7 +37,7 @@ async def ask_custom(connection: Connection, query: SqlQuery) -> SqlAnswer:
 
     The statement is parsed as it stands first, so it can't reach out of the brackets it
     is then put in; the brackets take nothing but a SELECT. What is no number
-    arrives as an empty text, and NULL as None: so nobody can send us a gigabyte.
+    arrives as an empty text, and NULL as None: so no answer is cut off for its length.
 
     Raises:
         FaultError: `QueryInvalid`: not one SELECT without parameters.
@@ -56,7 +56,7 @@ async def ask_custom(connection: Connection, query: SqlQuery) -> SqlAnswer:
         return SqlAnswer(columns=names, rows=())
     columns = [f"c{position}" for position in range(len(names))]
     wanted = ", ".join(
-        column if attribute.type.name in _NUMBERS else f"CASE WHEN {column} IS NOT NULL THEN '' END"
+        column if _is_number(attribute.type) else f"CASE WHEN {column} IS NOT NULL THEN '' END"
         for column, attribute in zip(columns, attributes, strict=True)
     )
     # The line end closes a comment that the author may have left open.
@@ -68,6 +68,11 @@ async def ask_custom(connection: Connection, query: SqlQuery) -> SqlAnswer:
         return _answer(names, await connection.fetch(bracketed))
     except asyncpg.PostgresSyntaxError:
         raise _not_a_select() from None
+
+
+def _is_number(type_: asyncpg.Type) -> bool:
+    """Whether it is one of PostgreSQL's own: another schema's `numeric` may be any text."""
+    return type_.schema == "pg_catalog" and type_.name in _NUMBERS
 
 
 def _not_a_select() -> FaultError:

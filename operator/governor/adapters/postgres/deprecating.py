@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from governor.adapters.postgres.asking import ask
-from governor.adapters.postgres.pools import Connection
+from governor.adapters.postgres.bounds import Connection
 from governor.app.ports import Deprecation
 from governor.probes.base import SqlAnswer
 from governor.probes.trust_drift import TrustDrift

@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import TypeVar
 
 from governor.adapters.postgres.asking import ask, ask_custom
+from governor.adapters.postgres.bounds import Connection
 from governor.adapters.postgres.deprecating import Attempt
 from governor.adapters.postgres.errors import Place, fault_of
-from governor.adapters.postgres.pools import Connection, Pool
+from governor.adapters.postgres.pools import Pool
 from governor.app.ports import Deprecation
 from governor.domain.judging import one_line
 from governor.probes.base import Access, Probe, SqlProbe
@@ -49,7 +50,8 @@ class Login:
                     "spec.postgres.statementTimeout, or look at the server",
                 ) from None
             except Exception as error:
-                raise fault_of(error, self._place) from error
+                flood = connection.gauge.fault(self._place)
+                raise flood or fault_of(error, self._place) from error
 
     async def close(self) -> None:
         await self._pool.close()

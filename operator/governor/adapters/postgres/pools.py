@@ -11,11 +11,12 @@ import ssl
 import time
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
-from typing import Any, TypeAlias
+from typing import Any
 
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
+from governor.adapters.postgres.bounds import Connection
 from governor.adapters.postgres.errors import Place, connecting_fault_of
 from governor.values.outcomes import FaultError
 from governor.values.reasons import Reason
@@ -36,9 +37,6 @@ DRIVER_ERRORS = (
     OSError,
 )
 """All that the driver raises; a timeout is an OSError."""
-
-# Quoted: only the stubs know that it is generic.
-Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 class Pool:
@@ -105,6 +103,7 @@ class Pool:
         """A connection in its transaction: one that was kept, if it still works."""
         while self._idle:
             _, connection = self._idle.pop()
+            connection.gauge.restart()
             try:
                 async with asyncio.timeout_at(deadline):
                     await connection.execute(self._begin)
@@ -135,6 +134,7 @@ class Pool:
                     # PgBouncer may give every transaction another server connection.
                     statement_cache_size=0,
                     server_settings={"application_name": APPLICATION_NAME},
+                    connection_class=Connection,
                 )
                 await connection.execute(self._begin)
                 return connection

@@ -12,17 +12,30 @@ from governor.adapters.web.answers import Answer, Place
 from governor.values.outcomes import FaultError
 from governor.values.reasons import Reason
 
-PLACE = Place(name="Prometheus", field="spec.prometheus.url", owner="source")
+PLACE = Place(
+    name="Prometheus",
+    field="spec.prometheus.url",
+    owner="source",
+    flooding="aggregate the query, as with max(…); or does the url lead elsewhere?",
+)
 
 _PROMQL = "PromQL warning:"
 """What Prometheus 3 puts before a warning of its query engine."""
+
+_UNREAD_DATA = "expanding series:"
+"""What the query engine puts before a failure to read data that a query asks for: of Thanos
+without partial responses, a store that is down. The status is 422 all the same."""
 
 _REDIRECTS = range(300, 400)
 _SERVER_ERRORS = range(500, 600)
 
 
-def data_of(answer: Answer) -> object:
+def data_of(answer: Answer, *, partial: bool = False) -> object:
     """The `data` of an answer that holds all that was asked for.
+
+    Args:
+        answer: of the server.
+        partial: whether it may lack the data of some store.
 
     Raises:
         FaultError: the server refused, failed, redirected, warned, or is no Prometheus.
@@ -37,7 +50,7 @@ def data_of(answer: Answer) -> object:
         )
     if document.get("status") != "success":
         raise FaultError(Reason.MALFORMED_ANSWER, "HTTP 200 without status success")
-    _refuse_warnings(document)
+    _refuse_warnings(document, partial=partial)
     return document.get("data")
 
 
@@ -67,24 +80,27 @@ def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(name)
 
 
-def _refuse_warnings(document: Mapping[str, Any]) -> None:
+def _refuse_warnings(document: Mapping[str, Any], *, partial: bool) -> None:
     """A warned answer may lack data, or not mean what its author meant."""
-    if document.get("isPartial") is True:  # VictoriaMetrics' way to say so.
+    if document.get("isPartial") is True and not partial:  # VictoriaMetrics' way to say so.
         raise FaultError(Reason.PARTIAL_DATA, "the server says that its answer is partial")
     warnings = document.get("warnings") or []
     if not isinstance(warnings, list) or not all(isinstance(w, str) for w in warnings):
         raise FaultError(Reason.MALFORMED_ANSWER, "the warnings are not a list of texts")
+    own = [w for w in warnings if w.startswith(_PROMQL)]
     foreign = [w for w in warnings if not w.startswith(_PROMQL)]
-    if foreign:
+    if foreign and not partial:
         raise FaultError(Reason.PARTIAL_DATA, foreign[0])
-    if warnings:
-        raise FaultError(Reason.QUERY_WARNING, warnings[0])
+    if own:
+        raise FaultError(Reason.QUERY_WARNING, own[0])
 
 
 def _refusal(answer: Answer, document: Mapping[str, Any] | None) -> FaultError:
     """Why an answer other than 200 was given."""
     code, said = f"HTTP {answer.status}", _said(document)
     match answer.status:
+        case 422 if said.startswith(_UNREAD_DATA):
+            reason, message = Reason.PARTIAL_DATA, said
         case 400 | 422 if said:
             reason, message = Reason.QUERY_INVALID, said
         case 401:
@@ -95,6 +111,11 @@ def _refusal(answer: Answer, document: Mapping[str, Any] | None) -> FaultError:
             message = f"{code}: these credentials may not query the server"
         case 408:
             reason, message = Reason.TIMEOUT, f"{code}: the server gave up waiting"
+        case 414:
+            reason = Reason.QUERY_INVALID
+            message = (
+                f"{code}: too long for GET, and POST is refused: shorten the query or allow POST"
+            )
         case 503 if document is not None and document.get("errorType") == "timeout":
             reason, message = Reason.TIMEOUT, said or code
         # Too many queries; a query cut short, in Prometheus' use; all that is the server's own.

@@ -6,6 +6,7 @@ from governor.adapters.prometheus.instrument import PrometheusInstrument
 from governor.adapters.prometheus.queries import SingleQueryRunner
 from governor.adapters.web.credentials import Secrets, credentials
 from governor.adapters.web.exchange import Exchange
+from governor.adapters.web.headers import secret_headers
 from governor.adapters.web.trust import trust, unusable
 from governor.api.source import PrometheusSource
 from governor.values.durations import seconds
@@ -31,12 +32,16 @@ def make_prometheus(name: str, spec: PrometheusSource, secrets: Secrets) -> Prom
         raise FaultError(
             Reason.SOURCE_NOT_FOUND, f"GovernanceSource {name}: prometheus.url {fault}"
         )
-    known = credentials(spec.bearer_secret_ref, spec.basic_secret_ref, secrets)
+    login = credentials(spec.bearer_secret_ref, spec.basic_secret_ref, secrets)
+    known = login.and_also(
+        secret_headers(spec.headers_secret_ref, secrets, taken=login.headers.keys())
+    )
     exchange = Exchange(
         url=spec.url,
-        headers={"User-Agent": f"governor/{__version__}", **known.headers},
-        context=trust(spec.url, spec.tls, secrets),
+        headers={"user-agent": f"governor/{__version__}", **known.headers},
+        trust=trust(spec.url, spec.tls, secrets),
         deadline_seconds=seconds(spec.timeout or TIMEOUT),
         place=PLACE,
     )
-    return PrometheusInstrument(SingleQueryRunner(exchange, known.redact))
+    runner = SingleQueryRunner(exchange, known.redact, partial=bool(spec.partial_response))
+    return PrometheusInstrument(runner)

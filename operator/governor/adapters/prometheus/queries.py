@@ -1,6 +1,7 @@
 """The seam between checks and requests: today one request a query, later batches."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Protocol
@@ -12,6 +13,20 @@ from governor.values.outcomes import FaultError
 
 _SERVER_SHARE = 0.9
 """Of the deadline, what the server may use: so that its own word comes back in time."""
+
+_POST_REFUSED = (
+    HTTPStatus.FORBIDDEN,
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.NOT_IMPLEMENTED,
+)
+"""How servers and proxies that take only GET refuse a POST. A 403 may mean just that, too."""
+
+_GET_REFUSED = (*_POST_REFUSED, HTTPStatus.REQUEST_URI_TOO_LONG)
+
+GET_SECONDS = 600.0
+"""So long a server that refused a POST is asked by GET at once."""
+
+_QUERY = "api/v1/query"
 
 _NO_BUILD_INFORMATION = (
     HTTPStatus.FORBIDDEN,
@@ -45,31 +60,68 @@ class QueryRunner(Protocol):
 class SingleQueryRunner:
     """A QueryRunner that sends each query in a request of its own."""
 
-    def __init__(self, exchange: Exchange, redact: Callable[[str], str]) -> None:
+    def __init__(
+        self,
+        exchange: Exchange,
+        redact: Callable[[str], str],
+        *,
+        partial: bool = False,
+    ) -> None:
+        """Queries one server.
+
+        Args:
+            exchange: with the server.
+            redact: takes the secrets out of a text.
+            partial: whether an answer may stand that lacks the data of some store.
+        """
         self._exchange = exchange
         self._redact = redact
+        self._partial = partial
+        self._get_until = 0.0
+        """In the event loop's time."""
 
     async def instant(self, expression: str, at: datetime) -> object:
-        form = {
+        fields = {
             "query": expression,
             "time": f"{at.timestamp():.3f}",
             "timeout": f"{self._exchange.deadline_seconds * _SERVER_SHARE:.3f}",
+            # Thanos' own. It would else answer with what it has; others ignore it.
+            "partial_response": str(self._partial).lower(),
         }
-        return self._read(await self._exchange.ask("POST", "api/v1/query", form=form))
+        return self._read(await self._query(fields))
 
     async def version(self) -> str:
         answer = await self._exchange.ask("GET", "api/v1/status/buildinfo")
         if answer.status in _NO_BUILD_INFORMATION:
-            self._read(await self._exchange.ask("POST", "api/v1/query", form={"query": "1"}))
+            self._read(await self._query({"query": "1"}))
             return "unknown"
         return version_of(self._read(answer))
 
     async def close(self) -> None:
         await self._exchange.close()
 
+    async def _query(self, fields: Mapping[str, str]) -> Answer:
+        """The answer to a POST; where that is refused, to a GET, within the same deadline.
+
+        Urls are shorter than forms, and logs keep them: so POST is tried anew now and then.
+        """
+        until = self._exchange.deadline()
+        now = asyncio.get_running_loop().time()
+        posting = now >= self._get_until
+        if posting:
+            answer = await self._exchange.ask("POST", _QUERY, form=fields)
+            if answer.status not in _POST_REFUSED:
+                return answer
+        answer = await self._exchange.ask("GET", _QUERY, query=fields, until=until)
+        if answer.status in _GET_REFUSED:
+            self._get_until = 0.0
+        elif posting:
+            self._get_until = now + GET_SECONDS
+        return answer
+
     def _read(self, answer: Answer) -> object:
         """Words of a server may repeat what was sent to it: no secret goes on from here."""
         try:
-            return data_of(answer)
+            return data_of(answer, partial=self._partial)
         except FaultError as error:
             raise FaultError(error.fault.reason, self._redact(error.fault.message)) from None

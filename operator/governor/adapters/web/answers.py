@@ -23,6 +23,13 @@ class Place:
     """The field that holds its address, such as `spec.prometheus.url`."""
     owner: str
     """What has that field: `source` or `channel`."""
+    flooding: str = "does the url lead where it should?"
+    """What to do about an answer that is too long."""
+
+    @property
+    def client_field(self) -> str:
+        """The field that names our certificate, such as `spec.prometheus.tls.clientSecretRef`."""
+        return f"{self.field.rpartition('.')[0]}.tls.clientSecretRef"
 
     def redirected(self, answer: Answer) -> str:
         """What to do about a redirect.

@@ -4,7 +4,6 @@ No message ever tells a value: only which Secret, which key, and what to do.
 """
 
 import base64
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -25,9 +24,16 @@ class Credentials:
     headers: Mapping[str, str]
     hidden: tuple[str, ...] = ()
 
+    def and_also(self, others: "Credentials") -> "Credentials":
+        """Both: what either sends is sent, and what either hides is hidden."""
+        return Credentials(
+            headers={**self.headers, **others.headers}, hidden=(*self.hidden, *others.hidden)
+        )
+
     def redact(self, text: str) -> str:
         """The text without any secret."""
-        for secret in self.hidden:
+        # The longest first: what is left of one must not be what betrays another.
+        for secret in sorted(self.hidden, key=len, reverse=True):
             text = text.replace(secret, _HIDDEN)
         return text
 
@@ -45,22 +51,6 @@ def credentials(
     if basic is not None:
         return _basic(basic, secrets)
     return Credentials(headers={})
-
-
-def authorities(ref: SecretKeyRef, secrets: Secrets) -> ssl.SSLContext:
-    """A context that trusts only the certificates under that key, and verifies names.
-
-    Raises:
-        FaultError: `SecretInvalid`.
-    """
-    try:
-        pem = _bytes(ref.name, ref.key, secrets).decode("ascii")
-        # Not left to create_default_context: of an empty text it makes the public authorities.
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.load_verify_locations(cadata=pem)
-    except (ssl.SSLError, ValueError) as error:
-        raise invalid(ref.name, ref.key, "must hold certificates in PEM") from error
-    return context
 
 
 def _bearer(ref: SecretKeyRef, secrets: Secrets) -> Credentials:
@@ -87,7 +77,7 @@ def written(name: str, key: str, secrets: Secrets) -> str:
         FaultError: `SecretInvalid`: there is none, or it is no text.
     """
     try:
-        text = _bytes(name, key, secrets).decode("utf-8").rstrip("\r\n")
+        text = held(name, key, secrets).decode("utf-8").rstrip("\r\n")
     except UnicodeDecodeError:  # Its own text quotes what it could not read.
         raise invalid(name, key, "must hold UTF-8 text") from None
     if not text:
@@ -108,7 +98,12 @@ def _line(name: str, key: str, secrets: Secrets) -> str:
     return text
 
 
-def _bytes(name: str, key: str, secrets: Secrets) -> bytes:
+def held(name: str, key: str, secrets: Secrets) -> bytes:
+    """What is under a key, as it is.
+
+    Raises:
+        FaultError: `SecretInvalid`: there is no such Secret, or no such key.
+    """
     if name not in secrets:
         raise FaultError(
             Reason.SECRET_INVALID,

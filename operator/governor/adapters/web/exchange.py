@@ -1,16 +1,16 @@
 """One HTTP request and its whole answer, bounded in time, in size and in number."""
 
 import asyncio
-import os
-import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 
 import httpx
 
 from governor.adapters.web.answers import Answer, Place
 from governor.adapters.web.clients import Clients
+from governor.adapters.web.faults import fault_of
+from governor.adapters.web.trust import Trust
 from governor.values.outcomes import FaultError
 from governor.values.reasons import Reason
 
@@ -41,11 +41,12 @@ class Exchange:
         *,
         url: str,
         headers: Mapping[str, str],
-        context: ssl.SSLContext,
+        trust: Trust,
         deadline_seconds: float,
         place: Place,
     ) -> None:
-        self._clients = Clients(lambda: _client(url, headers, context))
+        self._clients = Clients(lambda: _client(url, headers, trust.context))
+        self._trust = trust
         self._place = place
         self._slots = asyncio.Semaphore(CONCURRENCY)
         self.deadline_seconds = deadline_seconds
@@ -55,37 +56,71 @@ class Exchange:
         method: str,
         path: str,
         *,
+        query: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
         content: bytes | None = None,
+        until: float | None = None,
     ) -> Answer:
         """The whole answer to one request; the deadline counts from now, waiting included.
 
         Args:
             method: of HTTP.
             path: below the server's url, or a whole url.
+            query: what to send, in the url.
             form: what to send, as a form.
             content: what to send, as it is.
+            until: the deadline, in the event loop's time, of whoever asks more than once.
 
         Raises:
             FaultError: `Timeout`, `Unreachable`, `TLSFailed`, or `MalformedAnswer` for
                 what is no HTTP, breaks off or does not end.
         """
-        sent = False
+        sent = until is not None  # Of two requests, the first was.
+        until = until or self.deadline()
         try:
-            async with asyncio.timeout(self.deadline_seconds) as deadline, self._slots:
+            async with asyncio.timeout_at(until) as deadline, self._slots:
                 patience = _patience(deadline, self.deadline_seconds)
                 sent = True
                 async with self._clients.lent() as client:
                     return await _ask(
-                        client.stream(method, path, data=form, content=content, timeout=patience)
+                        client.stream(
+                            method,
+                            path,
+                            params=query,
+                            data=form,
+                            content=content,
+                            timeout=patience,
+                        ),
+                        self._place,
                     )
         except httpx.ConnectTimeout as error:
             raise FaultError(Reason.TIMEOUT, "connecting took too long") from error
         except (TimeoutError, httpx.TimeoutException) as error:
             late = "no whole answer" if sent else f"{CONCURRENCY} requests are before it: not sent"
             raise FaultError(Reason.TIMEOUT, f"{late} within {self.deadline_seconds:g}s") from error
-        except httpx.HTTPError as error:
-            raise _fault(error, self._place) from error
+        except (httpx.HTTPError, ssl.SSLError) as error:
+            cause = await self._alert(path, until) if _broken(error) else None
+            raise fault_of(cause or error, self._place, self._trust.client) from error
+
+    async def _alert(self, path: str, until: float) -> ssl.SSLError | None:
+        """The TLS alert behind a connection that broke; None: there was none.
+
+        With TLS 1.3 a server refuses our certificate after the handshake, while we write. A
+        request of several writes then breaks at the second, and the alert is lost; a HEAD
+        is a single one.
+        """
+        try:
+            async with asyncio.timeout_at(until), self._clients.lent() as client:
+                await client.head(path)
+        except ssl.SSLError as alert:
+            return alert
+        except (TimeoutError, httpx.HTTPError):
+            pass
+        return None
+
+    def deadline(self) -> float:
+        """When whoever asks now must be done, in the event loop's time."""
+        return asyncio.get_running_loop().time() + self.deadline_seconds
 
     async def close(self) -> None:
         """Closes every connection."""
@@ -107,7 +142,15 @@ def _client(url: str, headers: Mapping[str, str], context: ssl.SSLContext) -> ht
     )
 
 
-async def _ask(answering: AbstractAsyncContextManager[httpx.Response]) -> Answer:
+def _broken(error: httpx.HTTPError | ssl.SSLError) -> bool:
+    """Whether an established TLS connection broke off."""
+    return (
+        isinstance(error, httpx.ReadError | httpx.WriteError | httpx.RemoteProtocolError)
+        and error.request.url.scheme == "https"
+    )
+
+
+async def _ask(answering: AbstractAsyncContextManager[httpx.Response], place: Place) -> Answer:
     """The answer, read to its end."""
     async with answering as response:
         body = bytearray()
@@ -115,7 +158,8 @@ async def _ask(answering: AbstractAsyncContextManager[httpx.Response]) -> Answer
             body += chunk
             if len(body) > LONGEST_ANSWER:
                 raise FaultError(
-                    Reason.MALFORMED_ANSWER, f"the answer is longer than {LONGEST_ANSWER} bytes"
+                    Reason.MALFORMED_ANSWER,
+                    f"the answer is longer than {LONGEST_ANSWER} bytes: {place.flooding}",
                 )
         return Answer(
             status=response.status_code,
@@ -138,42 +182,3 @@ def _patience(deadline: asyncio.Timeout, whole_seconds: float) -> httpx.Timeout:
     if left < whole_seconds * _TOO_LATE:
         raise TimeoutError
     return httpx.Timeout(left * _WAITING, connect=left * _CONNECTING)
-
-
-def _fault(error: httpx.HTTPError, place: Place) -> FaultError:
-    """What went wrong below HTTP, in the words of whoever noticed first."""
-    for cause in _causes(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return FaultError(Reason.TLS_FAILED, f"certificate refused: {cause.verify_message}")
-        if isinstance(cause, ssl.SSLError):
-            return FaultError(Reason.TLS_FAILED, f"TLS failed: {cause.reason or cause}")
-        if isinstance(cause, socket.gaierror):  # Its numbers are none of os.strerror's.
-            return FaultError(
-                Reason.UNREACHABLE,
-                f"the host name can't be resolved ({cause.strerror}): "
-                f"correct {place.field}, or look at the DNS",
-            )
-    # httpcore says this of a connection that ends before a first byte.
-    if isinstance(error, httpx.RemoteProtocolError) and "disconnected" not in str(error):
-        return FaultError(Reason.MALFORMED_ANSWER, f"the answer is no whole HTTP: {error}")
-    errnos = [c.errno for c in _causes(error) if isinstance(c, OSError) and c.errno]
-    said = os.strerror(errnos[-1]) if errnos else str(error) or "the connection was lost"
-    return FaultError(
-        Reason.UNREACHABLE,
-        f"{place.name} can't be reached: {said}: look at the server and the {place.owner}'s url",
-    )
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """An error and all that it came from, groups included."""
-    seen: set[int] = set()
-    queue: list[BaseException] = [error]
-    while queue:
-        current = queue.pop(0)
-        if id(current) in seen:
-            continue
-        seen.add(id(current))
-        yield current
-        if isinstance(current, BaseExceptionGroup):
-            queue.extend(current.exceptions)
-        queue.extend(e for e in (current.__cause__, current.__context__) if e is not None)

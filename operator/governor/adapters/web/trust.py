@@ -1,21 +1,41 @@
-"""Which addresses can be used, and whose certificates are believed there."""
+"""Which addresses can be used, whose certificates are believed there, and which is shown."""
 
 import ssl
+from dataclasses import dataclass
 
 import httpx
 
-from governor.adapters.web.credentials import Secrets, authorities
-from governor.api.servers import HttpTls
+from governor.adapters.web.certificates import authorities, identify
+from governor.adapters.web.credentials import Secrets
+from governor.api.servers import HttpTls, SecretKeyRef
 
 
-def trust(url: str, tls: HttpTls | None, secrets: Secrets) -> ssl.SSLContext:
-    """Whom to trust at an address: the authorities that the spec names, else the public ones.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trust:
+    """Whom to believe at an address, and who to be there."""
+
+    context: ssl.SSLContext
+    client: str | None = None
+    """The Secret of the certificate that is shown; None: none is."""
+
+
+def trust(url: str, tls: HttpTls | None, secrets: Secrets) -> Trust:
+    """Believes the authorities that the spec names, else the public ones; shows what it names.
 
     Raises:
         FaultError: `SecretInvalid`.
     """
-    if tls is not None and tls.ca_secret_ref is not None:
-        return authorities(tls.ca_secret_ref, secrets)
+    tls = tls or HttpTls()
+    context = _believing(url, tls.ca_secret_ref, secrets)
+    if tls.client_secret_ref is None:
+        return Trust(context=context)
+    identify(context, tls.client_secret_ref.name, secrets)
+    return Trust(context=context, client=tls.client_secret_ref.name)
+
+
+def _believing(url: str, ca: SecretKeyRef | None, secrets: Secrets) -> ssl.SSLContext:
+    if ca is not None:
+        return authorities(ca, secrets)
     if url.startswith("https://"):
         return httpx.create_ssl_context(trust_env=False)
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # Trusts nobody; http has no use for it.

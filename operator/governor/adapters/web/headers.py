@@ -1,6 +1,7 @@
 """Headers from a Secret, one `Name: value` a line."""
 
 import re
+from collections.abc import Collection
 
 from governor.adapters.web.credentials import Credentials, Secrets, invalid, written
 from governor.api.servers import SecretKeyRef
@@ -30,8 +31,15 @@ _SECRETIVE = 6
 """Characters: what is shorter is a word of its own in many a message, and no secret."""
 
 
-def secret_headers(ref: SecretKeyRef | None, secrets: Secrets) -> Credentials:
+def secret_headers(
+    ref: SecretKeyRef | None, secrets: Secrets, *, taken: Collection[str] = ()
+) -> Credentials:
     """The headers under a key; none without a reference.
+
+    Args:
+        ref: where they are.
+        secrets: every Secret there is.
+        taken: the names of headers that other credentials make, in any case.
 
     Raises:
         FaultError: `SecretInvalid`, naming the line and the remedy, and no part of the value.
@@ -39,6 +47,7 @@ def secret_headers(ref: SecretKeyRef | None, secrets: Secrets) -> Credentials:
     if ref is None:
         return Credentials(headers={})
     headers: dict[str, str] = {}
+    lower = {name.lower() for name in taken}
     for number, line in enumerate(written(ref.name, ref.key, secrets).split("\n"), start=1):
         name, colon, value = (part.strip(" \t\r") for part in line.partition(":"))
         if not name and not colon:
@@ -46,15 +55,16 @@ def secret_headers(ref: SecretKeyRef | None, secrets: Secrets) -> Credentials:
         remedy = _fault(name, colon, value)
         if remedy is None and name.lower() in headers:
             remedy = "repeats a header: leave one"
+        if remedy is None and name.lower() in lower:
+            remedy = f"must not set {name}: another Secret of the same spec does; leave one"
         if remedy is not None:
             raise invalid(ref.name, ref.key, f"line {number} {remedy}")
         headers[name.lower()] = value
     if not headers:
         raise invalid(ref.name, ref.key, "is empty: fill it in")
     words = {word for value in headers.values() for word in (value, *value.split())}
-    hidden = (word for word in words if len(word) >= _SECRETIVE)
-    # The longest first: what is left of one must not be what betrays another.
-    return Credentials(headers=headers, hidden=tuple(sorted(hidden, key=len, reverse=True)))
+    hidden = tuple(word for word in words if len(word) >= _SECRETIVE)
+    return Credentials(headers=headers, hidden=hidden)
 
 
 def _fault(name: str, colon: str, value: str) -> str | None:
