@@ -11,6 +11,8 @@ from governor.adapters.kubernetes.connection import Connection
 from governor.adapters.kubernetes.orphan_store import LABEL, KubernetesOrphanStore
 from governor.adapters.memory.orphan_store import InMemoryOrphanStore
 from governor.app.ports import ObjectKey, Orphan, OrphanStore
+from governor.domain.bequests import SPECS_BYTES, legible
+from governor.domain.log import LIMIT_BYTES
 from governor_local.stack import Stack
 
 X = {"uid": "x", "namespace": "aiops", "name": "flywheel"}
@@ -49,6 +51,21 @@ async def test_a_later_one_of_the_same_policy_takes_its_place(
     await store.put(later)
 
     assert await store.all() == [later]
+
+
+async def test_the_largest_that_a_policy_can_leave_has_room(
+    store: OrphanStore, orphan: Orphan
+) -> None:
+    """Specs up to their bound, a log up to its own, and an end of every finding there can be."""
+    entry = orphan.pending[0].model_copy(update={"message": "\U0001f525" * 256})
+    entries = [entry.model_copy(update={"id": uuid4()}) for _ in range(2 * 32 + 3 + 32)]
+    listed = orphan.pending[0].model_copy(update={"lists": "x" * (LIMIT_BYTES - 1024)})
+    specs = {1: {"text": "é" * (SPECS_BYTES // len("\\u00e9") - 16)}}
+    largest = replace(orphan, pending=(*entries, listed, listed), specs=specs)
+    assert legible(specs, entries) == specs
+    await store.put(largest)
+
+    assert await store.all() == [largest]
 
 
 async def test_each_policy_has_its_own_and_can_be_done_with(

@@ -27,7 +27,7 @@ POLICY_DELETED = "PolicyDeleted"
 COPIED_AFTER = timedelta(seconds=60)
 """What could not be told for so long is copied to where a deletion does not reach it."""
 
-SPECS_BYTES = 640 * 1024
+SPECS_BYTES = 384 * 1024
 """So much is kept of specs: beside its entries, they have room in one ConfigMap."""
 
 MANY = 10
