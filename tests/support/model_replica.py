@@ -138,6 +138,7 @@ class Replica:
             surroundings=self._services.around.of(self.key, policy),
         )
         status = decide(snapshot, runs, feedback, now)
+        self._courier.chose(before.pending, status.pending)
         suspended = self.wish.suspended
         rows = [] if suspended else unknown(before, feedback.open_rows, feedback.adopted)
         around = world.surroundings()

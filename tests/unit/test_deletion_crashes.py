@@ -30,10 +30,12 @@ async def judged(*crashes: Crash, told: bool) -> LastStory:
     bus = list(dict.fromkeys(story.heard("bus")))
     assert [word for word, _ in bus] == ["open", "resolve"], what
     chat = story.heard("chat")
-    # It can't tell a repetition. Each death may cost it one; what it hears begins with a beginning.
-    assert all(count <= 1 + died for count in Counter(chat).values()), what
+    # It can't tell a repetition. Each death may cost it one, and so may a deletion that comes
+    # while it is told; what it hears begins with a beginning.
+    cost = died + (not told)
+    assert all(count <= 1 + cost for count in Counter(chat).values()), what
     assert [word for word, _ in dict.fromkeys(chat)] in (["open"], ["open", "resolve"], []), what
-    if not died:
+    if not cost:
         assert [word for word, _ in chat] == ["open", "resolve"]
     assert not story.left.kept, what
     return story

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -53,8 +53,8 @@ class Courier:
         self._telemetry = services.telemetry
         self._on_news = on_news
         self._status = PolicyStatus()
-        self._inherited: frozenset[tuple[str, datetime]] = frozenset()
-        """Choices of playbooks that somebody else may have begun to carry out."""
+        self._ours: frozenset[tuple[str, datetime]] = frozenset()
+        """Choices of playbooks that this process made: nobody else has begun to carry them out."""
         self._specs = Specs(key.uid, services.sink)
         self._office = Office(
             telemetry=services.telemetry,
@@ -96,13 +96,15 @@ class Courier:
                 "a pending entry is not of our making",
                 extra={"policy_namespace": self._key.namespace, "policy": self._key.name},
             )
-        self._inherited |= _choices(written.pending)
+
+    def chose(self, before: Sequence[Entry], after: Sequence[Entry]) -> None:
+        """A decision of this process made one log of another."""
+        self._ours = (self._ours | (_choices(after) - _choices(before))) & _choices(after)
 
     def owe(self, written: PolicyStatus) -> None:
         """A status as the API server confirmed it: its log is what is told."""
         self._status = written
         log = sift(self._key.uid, written.pending)
-        self._inherited &= _choices(log)
         for target in {target for entry in log for target in entry.targets}:
             self._open(target)
         for lane in self._lanes.values():
@@ -183,7 +185,7 @@ class Courier:
             refused=remedies.remediation_refused,
             muted=self._muted,
             spec_at=self._specs.at,
-            inherited=lambda entry: (entry.check, entry.decided_at) in self._inherited,
+            inherited=lambda entry: (entry.check, entry.decided_at) not in self._ours,
         )
 
     def _news(self) -> None:
@@ -199,7 +201,7 @@ class Courier:
         return next((last for last in places if last and last.id == finding), None)
 
 
-def _choices(log: Iterable[Entry]) -> frozenset[tuple[str, datetime]]:
+def _choices(log: Sequence[Entry]) -> frozenset[tuple[str, datetime]]:
     """Check and time of decision: they stay when a finding gets another id."""
     return frozenset((e.check, e.decided_at) for e in log if e.transition is Transition.REMEDIATE)
 

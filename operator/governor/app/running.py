@@ -243,7 +243,9 @@ class PolicyRunner:
             status=status,
             surroundings=self._services.around.of(self._key, policy),
         )
-        return decide(snapshot, runs, feedback, now)
+        decided = decide(snapshot, runs, feedback, now)
+        self.courier.chose(status.pending, decided.pending)
+        return decided
 
     def _happened(self, runs: Sequence[Run], feedback: Feedback) -> None:
         """The decision stands: what it took in is done with, what it says is told."""
