@@ -1,14 +1,15 @@
 """One policy's life over doubles: what is measured, when, and what a status says of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
 
 import pytest
 from tests.support.builders import VALUES, blast, slo
 from tests.support.world import World
 
 from governor.api import RUN_NOW
-from governor.app.ports import ObjectKey
+from governor.app.ports import ObjectKey, OpenFinding
 
 
 @pytest.fixture
@@ -226,3 +227,32 @@ async def test_every_kind_of_outcome_keeps_its_word() -> None:
         async with World() as world:
             world.say(autonomy_rate=word)
             await world.settled(world.apply(), verdict)
+
+
+async def test_a_spec_that_changes_while_the_sink_is_asked_is_the_one_that_is_measured(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the old one asks for is never taken for an answer to the new one."""
+
+    def of(query: str) -> dict[str, Any]:
+        asks = {"sourceRef": {"name": "prometheus"}, "query": f"sli:{query}"}
+        return slo("rate", promql=asks, interval="1h")
+
+    asked, answer, found = asyncio.Event(), asyncio.Event(), world.sink.open_findings
+
+    async def slowly(policy_uid: str | None = None) -> Sequence[OpenFinding]:
+        asked.set()
+        await answer.wait()
+        return await found(policy_uid)
+
+    monkeypatch.setattr(world.sink, "open_findings", slowly)
+    world.measurer.gates["old"] = asyncio.Event()  # a slow one
+    world.say(old="ok", new="violated")
+    key = world.apply(of("old"))
+    await world.until(asked.is_set)
+    world.change(key, of("new"))
+    answer.set()
+
+    await world.until(lambda: world.measurer.calls["new"] == 1)
+    await world.settled(key, "Violated")
+    assert world.measurer.calls["old"] == 0

@@ -167,6 +167,8 @@ class PolicyRunner:
     async def _turn(self) -> None:
         if not self._begun:
             await self._begin()
+        if self._understood.measured is not None and not self._stopping:
+            await self._taking_over.ask_once()
         generation = self._understood.generation
         runs = await self._measure()
         feedback = await self._hear(runs)
@@ -180,10 +182,10 @@ class PolicyRunner:
         self._demands.alarm(self._services.clock.now(), self._wake.set)
 
     async def _measure(self) -> list[Run]:
-        policy = self._understood.policy
-        if policy is None or self._understood.suspended or self._stopping:
+        policy = self._understood.measured
+        if policy is None or self._stopping:
             return []
-        await self._taking_over.ask_once()
+        # Nothing is awaited until all is started: what is started is of the present spec.
         now = self._services.clock.now()
         self._base.hold(believable(self._base.status, now))
         if any(c.muted_until and not self._muted(c.name, now) for c in self._base.status.checks):
@@ -211,10 +213,10 @@ class PolicyRunner:
             open_rows=self._taking_over.rows,
             run_now=self._demands.answered(still_measuring=bool(self.measuring)),
         )
-        if self.policy is None or self._understood.suspended:
+        if (policy := self._understood.measured) is None:
             return feedback
         # Asked after that is taken: what was delivered by then shows in the answer.
-        found = await self._looking_up.ask(self.policy, self._base.status, runs)
+        found = await self._looking_up.ask(policy, self._base.status, runs)
         return replace(feedback, found=found)
 
     async def _begin(self) -> None:

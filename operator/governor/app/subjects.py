@@ -122,6 +122,11 @@ class Understood:
         """Whether it says that it shall not be evaluated."""
         return self.policy is not None and self.policy.suspended
 
+    @property
+    def measured(self) -> Policy | None:
+        """The policy, if its checks are to be measured."""
+        return None if self.suspended else self.policy
+
 
 def understand(subject: Subject) -> Understood:
     """Parses a version's spec; a fault is data, told in a condition."""
