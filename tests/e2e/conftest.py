@@ -28,9 +28,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: "five_minutes" not in getattr(item, "fixturenames", ()))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def five_minutes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FiveMinutes]:
-    """Five minutes of an operator, once they are over."""
+    """Five minutes of an operator, once they are over.
+
+    It ends with its tests: what hangs there would take a socket of this process every second.
+    """
     folder = tmp_path_factory.mktemp("stacks") / "five-minutes"
     with FiveMinutes(folder) as five_minutes:
         five_minutes.wait()
