@@ -3,6 +3,7 @@
 That nothing waits for the operator: tests/e2e/test_never_in_the_way.py.
 """
 
+import json
 from collections.abc import Iterator
 
 import pytest
@@ -12,6 +13,7 @@ from tests.support.manifests import allowed_namespace, notify, number, policy
 from tests.support.namespaces import finish_deletion
 from tests.support.replica_pair import Pair
 
+from governor.adapters.kubernetes.orphan_store import LABEL
 from governor_local.operator_process import NAMESPACE, OperatorProcess
 from governor_local.stack import Stack
 
@@ -33,11 +35,12 @@ def measurable(stack: Stack, sources: None, operator: OperatorProcess) -> Iterat
     stack.sink.start()
 
 
-def kept(cluster: Cluster) -> list[str]:
-    """The names of what deleted policies have left to tell."""
-    listing = ("get", "configmaps", "-n", NAMESPACE, "-o", "name")
-    names = cluster.stack.kubectl(*listing).stdout.split()
-    return [name for name in names if name.startswith("configmap/orphan-")]
+def kept(cluster: Cluster, namespace: str) -> list[str]:
+    """The policies of a namespace that have left something to tell, or a copy of it."""
+    listing = ("get", "configmaps", "-n", NAMESPACE, "-l", LABEL, "-o", "json")
+    maps = json.loads(cluster.stack.kubectl(*listing).stdout)["items"]
+    policies = [json.loads(body["data"]["policy.json"]) for body in maps]
+    return [policy["name"] for policy in policies if policy["namespace"] == namespace]
 
 
 def resolved(cluster: Cluster, namespace: str) -> list[tuple[str, str | None]]:
@@ -58,7 +61,7 @@ def test_its_findings_end_in_every_place(cluster: Cluster, namespace: str, ear: 
     eventually(lambda: resolved(cluster, namespace) == [(NAME, "PolicyDeleted")], PATIENCE)
     eventually(lambda: cluster.reasons(namespace) == ENDED, PATIENCE)
     eventually(lambda: ("resolved", "number") in ear.words(), PATIENCE)
-    eventually(lambda: not kept(cluster), PATIENCE)
+    eventually(lambda: not kept(cluster, namespace), PATIENCE)
 
 
 def test_what_it_had_not_told_outlives_it_and_the_process(
@@ -69,13 +72,13 @@ def test_what_it_had_not_told_outlives_it_and_the_process(
     cluster.apply(policy(NAME, namespace, BAD))
     cluster.verdict(NAME, namespace, "Violated")
     delete(cluster, namespace)
-    eventually(lambda: kept(cluster), PATIENCE)
+    eventually(lambda: kept(cluster, namespace), PATIENCE)
     operator.kill()
     stack.sink.start()
     operator.start()
 
     eventually(lambda: resolved(cluster, namespace) == [(NAME, "PolicyDeleted")], PATIENCE)
-    eventually(lambda: not kept(cluster), PATIENCE)
+    eventually(lambda: not kept(cluster, namespace), PATIENCE)
     assert cluster.reasons(namespace) == ENDED
 
 
@@ -89,7 +92,7 @@ def test_another_of_its_name_is_another(cluster: Cluster, namespace: str) -> Non
 
     wanted = [(NAME, "PolicyDeleted"), (NAME, None)]
     eventually(lambda: resolved(cluster, namespace) == wanted, PATIENCE)
-    eventually(lambda: not kept(cluster), PATIENCE)
+    eventually(lambda: not kept(cluster, namespace), PATIENCE)
 
 
 def test_what_was_copied_is_told_if_it_went_while_nobody_ran(
@@ -99,14 +102,14 @@ def test_what_was_copied_is_told_if_it_went_while_nobody_ran(
     stack.sink.stop()
     cluster.apply(policy(NAME, namespace, BAD))
     cluster.verdict(NAME, namespace, "Violated")
-    eventually(lambda: kept(cluster), COPIED)
+    eventually(lambda: kept(cluster, namespace), COPIED)
     operator.kill()
     delete(cluster, namespace)
     stack.sink.start()
     operator.start()
 
     eventually(lambda: resolved(cluster, namespace) == [(NAME, "PolicyDeleted")], COPIED)
-    eventually(lambda: not kept(cluster), PATIENCE)
+    eventually(lambda: not kept(cluster, namespace), PATIENCE)
 
 
 def test_what_goes_while_a_leader_is_missed_is_seen_to_by_the_next(
@@ -121,7 +124,7 @@ def test_what_goes_while_a_leader_is_missed_is_seen_to_by_the_next(
     eventually(lambda: cluster.reasons(namespace) == ENDED, PATIENCE)
     eventually(lambda: ("resolved", "number") in ear.words(), PATIENCE)
     eventually(lambda: resolved(cluster, namespace) == [(NAME, "PolicyDeleted")], PATIENCE)
-    eventually(lambda: not kept(cluster), PATIENCE)
+    eventually(lambda: not kept(cluster, namespace), PATIENCE)
 
 
 def test_a_namespace_that_goes_whole_ends_all_of_it(cluster: Cluster) -> None:
@@ -135,4 +138,4 @@ def test_a_namespace_that_goes_whole_ends_all_of_it(cluster: Cluster) -> None:
 
     wanted = [("one", "PolicyDeleted"), ("two", "PolicyDeleted")]
     eventually(lambda: sorted(resolved(cluster, "doomed")) == wanted, PATIENCE)
-    eventually(lambda: not kept(cluster), PATIENCE)
+    eventually(lambda: not kept(cluster, "doomed"), PATIENCE)
