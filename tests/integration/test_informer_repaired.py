@@ -76,8 +76,9 @@ def reader(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-async def hands(stack: Stack) -> AsyncIterator[Hands]:
+async def hands(stack: Stack, reader: Path) -> AsyncIterator[Hands]:
     """An administrator, who goes past the front, and takes away what he made."""
+    del reader  # whose fixture has applied the CRDs
     async with Connection(load(stack.kubeconfig)) as connection:
         yield Hands(connection)
         await connection.request("DELETE", f"{GROUP_PATH}/namespaces/default/governancepolicies")

@@ -16,7 +16,7 @@ Edit = Callable[[int], Mapping[str, Any]]
 
 @contextmanager
 def edited_without_pause(stack: Stack, edits: Mapping[str, Edit]) -> Iterator[None]:
-    """Each edit changes every spec once more, until the block ends.
+    """Each object is changed again and again, by an editor of its own, until the block ends.
 
     Args:
         stack: where the objects are.
@@ -28,23 +28,24 @@ def edited_without_pause(stack: Stack, edits: Mapping[str, Edit]) -> Iterator[No
         "Content-Type": "application/merge-patch+json",
     }
 
-    def edit() -> None:
-        url = f"{plane.url}/apis/governance.aiops.dev/v1alpha1"
+    def edit(path: str, spec: Edit) -> None:
+        url = f"{plane.url}/apis/governance.aiops.dev/v1alpha1/{path}"
         trust = ssl.create_default_context(cafile=plane.ca)
         with httpx.Client(verify=trust, trust_env=False, headers=headers) as client:
             number = 0
             while not over.is_set():
                 number += 1
-                for path, spec in edits.items():
-                    answer = client.patch(f"{url}/{path}", json={"spec": spec(number)})
-                    failures.extend([answer.text] if answer.is_error else [])
+                answer = client.patch(url, json={"spec": spec(number)})
+                failures.extend([answer.text] if answer.is_error else [])
 
     failures: list[str] = []
-    editor = threading.Thread(target=edit)
-    editor.start()
+    editors = [threading.Thread(target=edit, args=each) for each in edits.items()]
+    for editor in editors:
+        editor.start()
     try:
         yield
     finally:
         over.set()
-        editor.join()
+        for editor in editors:
+            editor.join()
     assert not failures, failures[0]
