@@ -32,8 +32,10 @@ class HandClock:
 
     def __init__(self, now: datetime = NOON) -> None:
         self.time = now
+        self.reads = 0
 
     def now(self) -> datetime:
+        self.reads += 1
         return self.time
 
     def forward(self, seconds: float) -> None:

@@ -19,6 +19,12 @@ async def world() -> AsyncIterator[World]:
         yield made
 
 
+async def turns(count: int) -> None:
+    """Lets the event loop turn so often: what is due by then is done, what spins shows."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
 async def test_a_new_policy_is_evaluated_at_once(world: World) -> None:
     """Its status is there without any tick, and nothing is told of a good one."""
     key = world.apply()
@@ -136,6 +142,39 @@ async def test_an_error_is_retried_before_its_turn(world: World) -> None:
     world.slot(key, 240)
 
     assert world.measurer.calls["autonomy-rate"] == 4
+
+
+async def test_an_error_is_retried_after_a_restart(world: World) -> None:
+    """Another process takes it up where the status is; a good check waits for its slot."""
+    world.say(autonomy_rate="error")
+    key = world.apply(slo(interval="1h"), slo("other", interval="1h"))
+    await world.settled(key, "Error")
+    world.clock.forward(20)
+    await world.restart(key)
+    await turns(100)
+    assert world.measurer.calls["autonomy-rate"] == 1
+
+    world.say(autonomy_rate="ok")
+    world.slot(key, 10)
+    await world.settled(key, "Ok")
+
+    assert world.measurer.calls == {"autonomy-rate": 2, "other": 1}
+
+
+async def test_nothing_turns_for_a_retry_that_must_not_be(world: World) -> None:
+    """A policy that was suspended in Error sleeps."""
+    world.say(autonomy_rate="error")
+    key = world.apply(slo(interval="1h"))
+    await world.settled(key, "Error")
+    world.change(key, slo(interval="1h"), suspend=True)
+    [runner] = world.scheduler
+    await world.until(lambda: runner.status.observed_generation == 2)
+    world.slot(key, 60)
+    reads = world.clock.reads
+    await turns(1_000)
+
+    assert world.clock.reads - reads < 100
+    assert world.measurer.calls["autonomy-rate"] == 1
 
 
 async def test_a_changed_source_makes_its_checks_due(world: World) -> None:

@@ -20,6 +20,7 @@ class Demands:
     def __init__(self) -> None:
         self._wanted: set[str] = set()
         self._retries = Retries()
+        self._resumed = False
         self._generation: int | None = None
         self._answering: str | None = None
         self._bell: asyncio.TimerHandle | None = None
@@ -38,6 +39,9 @@ class Demands:
         """The checks wanted now; a new generation and a run-now want every check, once."""
         everything = {check.name for check in policy.checks}
         self._wanted &= everything
+        if not self._resumed:
+            self._resumed = True
+            self._retries.resume(policy, status)
         if subject.generation not in (status.observed_generation, self._generation):
             self._generation = subject.generation
             self._wanted |= everything

@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from governor.api.status import PolicyStatus
 from governor.domain.episodes import Run
-from governor.domain.policies import Policy
-from governor.domain.schedules import retry_delay
+from governor.domain.policies import Check, Policy
+from governor.domain.schedules import last_evaluated, retry_delay
 from governor.values.outcomes import Fault
+from governor.values.reasons import Reason, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +20,22 @@ class _Retry:
 
 
 class Retries:
-    """When each check in Error of a policy is next retried. Lives in memory only."""
+    """When each check in Error of a policy is next retried.
+
+    How often it was retried lives in memory only: another process begins with the first delay.
+    """
 
     def __init__(self) -> None:
         self._retries: dict[str, _Retry] = {}
+
+    def resume(self, policy: Policy, status: PolicyStatus) -> None:
+        """Takes up what an earlier process left in Error, or nothing would retry it."""
+        known = {check.name: check for check in status.checks}
+        for check in policy.checks:
+            found = known.get(check.name)
+            at = last_evaluated(found, check)
+            if found is not None and at is not None and found.verdict is Verdict.ERROR:
+                self._fail(check, found.reason, at, attempt=0)
 
     def due(self, now: datetime) -> frozenset[str]:
         """The checks whose retry has come."""
@@ -44,7 +58,10 @@ class Retries:
             if check is None or not isinstance(run.outcome, Fault):
                 continue
             attempt = before.attempt + 1 if before else 0
-            delay = retry_delay(run.outcome.reason, attempt, check.interval)
-            # At the interval, the slot itself is the retry.
-            soon = delay < timedelta(seconds=check.interval)
-            self._retries[run.check] = _Retry(attempt, now + delay if soon else None)
+            self._fail(check, run.outcome.reason, now, attempt)
+
+    def _fail(self, check: Check, reason: Reason, at: datetime, attempt: int) -> None:
+        delay = retry_delay(reason, attempt, check.interval)
+        # At the interval, the slot itself is the retry.
+        soon = delay < timedelta(seconds=check.interval)
+        self._retries[check.name] = _Retry(attempt, at + delay if soon else None)

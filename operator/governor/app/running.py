@@ -184,7 +184,8 @@ class PolicyRunner:
             self._happened(runs, feedback)
         else:
             self._wake.set()
-        self._demands.alarm(self._services.clock.now(), self._wake.set)
+        if self._understood.measured is not None:  # else each alarm would set off the next one
+            self._demands.alarm(self._services.clock.now(), self._wake.set)
 
     async def _measure(self) -> list[Run]:
         policy = self._understood.measured
