@@ -172,6 +172,26 @@ async def test_a_refused_connection_is_unavailable(tmp_path: Path) -> None:
             await policy_store(connection).read(KEY)
 
 
+async def test_who_waits_for_others_has_all_the_time_yet(tmp_path: Path) -> None:
+    """A thousand policies at a takeover: the last of them is served late, not refused."""
+    under_way, most = 0, 0
+
+    async def handler(_: web.Request) -> web.Response:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.4)  # four times this is more than one may take
+        under_way -= 1
+        return web.json_response({})
+
+    async with connected(tmp_path, handler, timeout_seconds=1) as connection:
+        requests = [connection.request("GET", "/version") for _ in range(4 * 32)]
+        answers = await asyncio.gather(*requests)
+
+    assert answers == [{}] * len(answers)
+    assert most == 32
+
+
 async def test_an_event_is_not_sent_twice(tmp_path: Path) -> None:
     """A request whose answer was lost is for the caller to look up, not to repeat."""
     seen = []

@@ -93,9 +93,11 @@ async def run(settings: Settings) -> None:
         stack.push_async_callback(_let_go, engine)
         identity = credentials.load(settings.kubeconfig)
         connection = await stack.enter_async_context(Connection(identity))
+        # Its own: a renewal that waited behind a thousand writes of statuses would come too late.
+        leasing = await stack.enter_async_context(Connection(identity))
         caches = Caches(SystemClock())
         leadership = Leadership(
-            KubernetesLeaseStore(connection, namespace=settings.namespace),
+            KubernetesLeaseStore(leasing, namespace=settings.namespace),
             identity=settings.identity or platform.node(),
             clock=SystemClock(),
             monotonic=sleepless,

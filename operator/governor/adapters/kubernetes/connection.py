@@ -5,6 +5,7 @@ repeats a PUT once when a connection turns out to be closed; its resourceVersion
 be done once only.)
 """
 
+import asyncio
 import json
 from collections.abc import Mapping
 from typing import Any, Self
@@ -48,7 +49,8 @@ class Connection:
 
         Args:
             credentials: who we are, and to whom.
-            timeout_seconds: for one request, from connecting to the answer's last byte.
+            timeout_seconds: for one request, from connecting to the answer's last byte. It
+                does not count while other requests are before it.
         """
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
         arguments = _session_arguments(credentials, connections=_CONNECTIONS)
@@ -56,6 +58,9 @@ class Connection:
         configuration = Configuration(host=credentials.server, client_session_kwargs=arguments)
         self._client = ApiClient(configuration)
         self._client.user_agent = _USER_AGENT
+        # Not left to aiohttp: who waits there has been serialized already, all in one turn of
+        # the event loop, and its time is running.
+        self._slots = asyncio.Semaphore(_CONNECTIONS)
 
     async def __aenter__(self) -> Self:
         return self
@@ -79,10 +84,23 @@ class Connection:
     ) -> dict[str, Any]:
         """The answer's JSON object, in a form that is accepted.
 
+        So many as there are connections are under way at a time, first come first served.
+
         Raises:
             UnavailableError: timeout, lost connection, 429, 5xx, or no JSON.
             RefusedError: any other status but 2xx.
         """
+        async with self._slots:
+            return await self._request(method, path, body, query, accept)
+
+    async def _request(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        query: Mapping[str, str] | None,
+        accept: str,
+    ) -> dict[str, Any]:
         _, url, headers, content, _ = await self._client.param_serialize(
             method,
             path,
