@@ -2,19 +2,19 @@
 
 import asyncio
 import ssl
-import struct
 import time
-from collections.abc import AsyncIterator
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 from uuid import uuid4
 
 import pytest
 import trustme
 from sqlalchemy import make_url
+from tests.support.proxy import Proxy, proxy
+from tests.support.tls_front import tls_front
 
 from governor.adapters.sink.engine import TlsMode, make_engine
 from governor.adapters.sink.migrating import migrate
@@ -22,72 +22,6 @@ from governor.adapters.sink.postgres import PostgresSink
 from governor.app.ports import Episode
 from governor.errors import DeliveryError, RejectedError
 from governor_local.postgresql import PostgresServer
-
-_SSL_REQUEST = struct.pack("!ii", 8, 80877103)
-
-
-class Relay:
-    """Stands between client and server: hangs, hangs up, and speaks TLS where told to."""
-
-    def __init__(self, port: int, certificate: ssl.SSLContext | None = None) -> None:
-        self._server_port = port
-        self._certificate = certificate
-        self._flowing = asyncio.Event()
-        self._flowing.set()
-        self._tasks: set[asyncio.Task[None]] = set()
-        self.connections = 0
-
-    async def __aenter__(self) -> Self:
-        self._listener = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port: int = self._listener.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._listener.close()
-        await self.hang_up()
-
-    def hang(self) -> None:
-        """From now on nothing gets through, and nobody is told."""
-        self._flowing.clear()
-
-    def flow(self) -> None:
-        self._flowing.set()
-
-    async def hang_up(self) -> None:
-        """Cuts every connection."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        self.connections += 1
-        upstream: asyncio.StreamWriter | None = None
-        try:
-            if self._certificate:
-                assert await reader.readexactly(8) == _SSL_REQUEST
-                writer.write(b"S")
-                await writer.start_tls(self._certificate)
-            answers, upstream = await asyncio.open_connection("127.0.0.1", self._server_port)
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._pump(reader, upstream))
-                group.create_task(self._pump(answers, writer))
-        except (asyncio.CancelledError, OSError, EOFError, ExceptionGroup):
-            pass  # One side went away, or the test hung up.
-        finally:
-            self._tasks.discard(task)
-            for end in (writer, upstream):
-                if end is not None:
-                    end.transport.abort()
-
-    async def _pump(self, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
-        while data := await source.read(65536):
-            await self._flowing.wait()
-            target.write(data)
-            await target.drain()
-        raise EOFError
 
 
 @pytest.fixture(scope="session")
@@ -101,9 +35,10 @@ async def url(sink_server: PostgresServer) -> str:
 
 
 @pytest.fixture
-async def relay(sink_server: PostgresServer) -> AsyncIterator[Relay]:
-    async with Relay(sink_server.port) as relay:
-        yield relay
+def way(sink_server: PostgresServer) -> Iterator[Proxy]:
+    """To the server, and what may happen on it."""
+    with proxy(sink_server.port) as made:
+        yield made
 
 
 def through(url: str, port: int, host: str = "127.0.0.1") -> str:
@@ -147,13 +82,10 @@ async def test_restarted_server_costs_no_failed_delivery(
     await sink.close()
 
 
-async def test_absent_server_is_a_delivery_error_and_no_final_one(
-    sink_server: PostgresServer, url: str
-) -> None:
+async def test_absent_server_is_a_delivery_error_and_no_final_one(url: str, way: Proxy) -> None:
     """Nobody listens: the entry stays in the log; when the server is back, it goes through."""
-    async with Relay(sink_server.port) as relay:
-        port = relay.port
-    sink = sink_at(through(url, port))
+    way.refuse()
+    sink = sink_at(through(url, way.port))
     with pytest.raises(DeliveryError, match="can't be reached") as caught:
         await sink.record(episode())
     assert not isinstance(caught.value, RejectedError)
@@ -161,39 +93,36 @@ async def test_absent_server_is_a_delivery_error_and_no_final_one(
 
 
 @pytest.mark.parametrize("warm", [True, False], ids=["pooled connection", "new connection"])
-async def test_hanging_server_is_given_up_in_time(url: str, relay: Relay, warm: bool) -> None:
+async def test_hanging_server_is_given_up_in_time(url: str, way: Proxy, warm: bool) -> None:
     """A server that stops answering costs seconds, and its connections are not kept."""
-    sink = sink_at(through(url, relay.port))
+    sink = sink_at(through(url, way.port))
     if warm:
         await sink.ping()
-    relay.hang()
+    way.hang()
     started = time.monotonic()
 
     with pytest.raises(DeliveryError):
         await sink.record(episode())
 
     assert time.monotonic() - started < 30
-    relay.flow()
-    await relay.hang_up()
+    way.cut()
+    way.well()
     assert await sink.record(episode()) is None
     await sink.close()
 
 
+@pytest.mark.parametrize("after", [0, 10])
 async def test_connection_that_breaks_in_the_middle_is_a_delivery_error(
-    url: str, relay: Relay
+    url: str, way: Proxy, after: int
 ) -> None:
-    """Cut while the answer is awaited: whether it was stored is unknown, so it is repeated."""
-    sink = sink_at(through(url, relay.port))
+    """Cut within an answer: whether it was stored is unknown, so it is repeated."""
+    sink = sink_at(through(url, way.port))
     await sink.ping()
-    relay.hang()
     found = episode()
-    delivery = asyncio.create_task(sink.record(found))
-    await asyncio.sleep(0.05)
-    relay.flow()
-    await relay.hang_up()
-
-    with suppress(DeliveryError):
-        await delivery
+    way.break_off(after)
+    with pytest.raises(DeliveryError):
+        await sink.record(found)
+    way.well()
     assert await sink.record(found) is None
 
     assert [f.id for f in await sink.open_findings(found.policy_uid)] == [found.id]
@@ -315,7 +244,7 @@ async def test_certificates_are_verified(
     certificates = Certificates(tmp_path)
     other = Certificates(tmp_path / "other")
     ca_file = certificates.ca_file if trusted else other.ca_file
-    async with Relay(sink_server.port, certificates.server) as front:
+    async with tls_front(sink_server.port, certificates.server) as front:
         sink = sink_at(through(url, front.port, host), tls_mode=mode, ca_file=ca_file)
         if works:
             await sink.ping()
