@@ -110,8 +110,9 @@ class Replica:
             found = await self._services.sink.open_findings(self.key.uid)
         except DeliveryError:
             return
-        self._courier.restate(policy, self._base.subject.generation, self._services.clock.now())
         self._rows = tuple(row.known() for row in found)
+        now = self._services.clock.now()
+        self._courier.restate(policy, self._base.subject.generation, now, self._rows)
 
     async def _ask(self) -> None:
         if not self._foreign or self.wish.suspended:

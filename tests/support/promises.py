@@ -1,7 +1,7 @@
 """What must hold of a policy's status after every decision, as the model and the rules have it."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -21,14 +21,24 @@ def open_findings(status: PolicyStatus) -> dict[Place, FindingRef]:
 
 
 def unknown(
-    status: PolicyStatus, rows: Iterable[Known], adopted: Mapping[UUID, FindingRef]
+    status: PolicyStatus, rows: Sequence[Known], adopted: Mapping[UUID, FindingRef]
 ) -> list[Place]:
-    """The places of rows that a status says nothing of, under any id that it has learned."""
+    """The places of rows that a status says nothing of, under any id that it has learned.
+
+    A row that is older than the last finding of its place that ended was over before that.
+    """
     known: set[UUID | None] = {e.finding for e in log.adopt(status.pending, adopted)}
     known |= {ref.id for _, ref in _refs(status) if ref is not None}
-    known |= {last.id for last in _ended(status)}
+    known |= {last.id for _, last in _ended(status)}
     known |= {mute.finding.id for mute in status.mutes}
-    return [(row.check, row.finding.event_type) for row in rows if row.finding.id not in known]
+    begun = {place: last.opened_at for place, last in _ended(status)}
+    places = {row.finding.id: (row.check, row.finding.event_type) for row in rows}
+    return [
+        places[row.finding.id]
+        for row in rows
+        if row.finding.id not in known
+        and row.finding.opened_at >= begun.get(places[row.finding.id], row.finding.opened_at)
+    ]
 
 
 def agrees(model: Model, status: PolicyStatus) -> None:
@@ -69,9 +79,11 @@ def _refs(status: PolicyStatus) -> Iterator[tuple[Place, FindingRef | None]]:
         yield ("", place.event_type), place.finding
 
 
-def _ended(status: PolicyStatus) -> Iterator[FindingRef]:
+def _ended(status: PolicyStatus) -> Iterator[tuple[Place, FindingRef]]:
     for check in status.checks:
-        yield from (last for last in (check.last_finding, check.last_blind) if last)
+        for last in (check.last_finding, check.last_blind):
+            if last is not None:
+                yield (check.name, last.event_type), last
     for place in status.findings:
         if place.last_finding is not None:
-            yield place.last_finding
+            yield ("", place.event_type), place.last_finding

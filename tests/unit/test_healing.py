@@ -1,12 +1,15 @@
 """Statuses and the sink are brought to agree, at start and hourly."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 from tests.support.builders import slo
+from tests.support.virtual_time import in_virtual_time
 from tests.support.world import World
 
-from governor.app.healing import heal
+from governor.app.healing import FIRST_AFTER_SECONDS, RETRY_SECONDS, heal, keep_healed
+from governor.app.ports import ObjectKey
 from governor.errors import DeliveryError
 
 SLO = "slo_autonomy_rate_violation"
@@ -120,3 +123,65 @@ async def test_a_sink_that_is_away_is_asked_again_later(world: World) -> None:
     world.sink.down = "stopped"
     with pytest.raises(DeliveryError, match="stopped"):
         await heal(world.scheduler, world.sink)
+
+
+async def wipe(world: World, key: ObjectKey) -> None:
+    """Somebody removes the status, and the operator sees it."""
+    version = world.store.peek(key)["metadata"]["resourceVersion"]
+    world.scheduler.policy_seen(await world.store.replace_status(key, version, {}))
+
+
+@in_virtual_time
+async def test_a_policy_that_asked_in_vain_need_not_wait_for_the_hour() -> None:
+    """Its status was wiped while the sink was down: a minute after that it knows what is open."""
+    async with World() as world:
+        healing = asyncio.create_task(keep_healed(world.scheduler, world.sink))
+        await asyncio.sleep(FIRST_AFTER_SECONDS + 1)
+        world.say(autonomy_rate="violated")
+        key = world.apply()
+        before = await world.settled(key, "Violated")
+        world.sink.down = "stopped"
+        world.say(autonomy_rate="ok")
+        await wipe(world, key)
+        await world.settled(key, "Ok", told=False)
+        await asyncio.sleep(3 * RETRY_SECONDS)
+        assert world.store.peek(key)["status"]["checks"][0].get("finding") is None
+
+        world.sink.down = None
+        await asyncio.sleep(RETRY_SECONDS + 1)
+        known, finding = world.telemetry.statuses[key].checks[0].finding, before.checks[0].finding
+        assert known is not None
+        assert finding is not None
+        assert known.id == finding.id
+        world.slot(key)
+        await world.settled(key, "Ok")
+        assert world.rows() == [("autonomy-rate", SLO, True)]
+        restated = world.telemetry.deliveries.count(("sink", "delivered"))
+        await asyncio.sleep(10 * RETRY_SECONDS)
+        assert world.telemetry.deliveries.count(("sink", "delivered")) == restated
+        healing.cancel()
+
+
+async def test_a_row_that_a_restored_database_has_open_again_is_not_taken_for_the_present_one(
+    world: World,
+) -> None:
+    """It is older than the last finding that ended, so it had ended before that."""
+    world.say(autonomy_rate="violated")
+    key = world.apply()
+    await world.settled(key, "Violated")
+    backup = {key: dict(row) for key, row in world.sink.events.items()}
+    for word, verdict in (("ok", "Ok"), ("violated", "Violated")) * 2:
+        world.say(autonomy_rate=word)
+        world.slot(key)
+        await world.settled(key, verdict)
+    present = world.store.peek(key)["status"]["checks"][0]["finding"]
+    world.sink.events.clear()
+    world.sink.events.update(backup)
+    await heal(world.scheduler, world.sink)
+    await world.until(lambda: len(world.sink.events) == 3)
+
+    [first, last, now] = sorted(world.sink.events.values(), key=lambda row: row["opened_at"])
+    assert (first["resolved_reason"], last["resolved_reason"]) == ("Superseded", "Recovered")
+    assert first["resolved_at"] == last["opened_at"]
+    assert (str(now["id"]), now["resolved"]) == (present["id"], False)
+    assert world.store.peek(key)["status"]["checks"][0]["finding"] == present

@@ -2,17 +2,20 @@
 
 import math
 from datetime import datetime, timedelta
+from uuid import UUID
 
 import pytest
 from tests.support.builders import NOON, UID, History, policy, slo
+from tests.support.deciding import ALERTS, CHAT, EVENTS, MISSING, Told, notify
 
 from governor.api.log import Target, channel_target
-from governor.api.status import FindingRef, PolicyStatus
+from governor.api.status import FindingRef, LastFinding, PolicyStatus
 from governor.domain.entries import Decision
-from governor.domain.identity import finding_id
+from governor.domain.identity import derives, finding_id
 from governor.domain.plans import Feedback
+from governor.domain.policies import Policy
 from governor.domain.restating import restate
-from governor.domain.takeovers import Known, adopt
+from governor.domain.takeovers import Known, adopt, over
 from governor.values.outcomes import Measurement
 
 SLO = "slo_autonomy_rate_violation"
@@ -172,6 +175,162 @@ def test_an_occupied_place_is_not_overwritten() -> None:
     held = life.status.findings[0].finding
     life.decide(Feedback(open_rows=(row("governance_self_failure", ""),)))
     assert life.status.findings[0].finding == held
+
+
+def ended_lately(life: History) -> LastFinding:
+    """A finding of the check opens and ends; the log is told."""
+    life.slots("violated", "ok")
+    life.status = life.status.model_copy(update={"pending": ()})
+    last: LastFinding = life.check().last_finding
+    return last
+
+
+def test_a_row_that_is_older_than_the_last_finding_is_over() -> None:
+    """As a restored database has it: the place had one finding at a time."""
+    life = History()
+    last = ended_lately(life)
+    life.tick()
+    life.decide(Feedback(open_rows=(row(),)), autonomy_rate="ok")
+    assert life.status.pending == ()
+    decision = Decision(policy_uid=UID, generation=1, at=life.now)
+    end, again = restate(decision, life.policy, life.status, [row(), row(check="other")])
+
+    assert (end.finding, end.transition) == (row().finding.id, "resolve")
+    assert (again.finding, again.resolved_reason) == (last.id, "Recovered")
+    assert (end.resolved_reason, end.decided_at) == ("Superseded", last.opened_at)
+    assert (end.reason, end.message) == ("Superseded", "a later finding has ended since")
+    assert end.severity == "warning"
+    assert derives(UID, end)
+    assert life.check().finding is None
+
+
+def test_what_the_status_can_tell_of_a_rows_end() -> None:
+    """The last one's as it was; an older one's by the last; of others, nothing."""
+    life = History(policy(slo(), slo("b"), selfFailure={"erroredChecks": 1}))
+    life.decide(autonomy_rate="violated", b="error")
+    life.tick()
+    life.decide(autonomy_rate="ok", b="ok")
+    last = life.check().last_finding
+    same = FindingRef(id=last.id, event_type=last.event_type, opened_at=last.opened_at)
+    newer = row().finding.model_copy(update={"opened_at": NOON + timedelta(days=1)})
+
+    def ended(known: Known, but: UUID | None = None) -> LastFinding | None:
+        return over(life.status, known, but=but)
+
+    assert ended(Known(check="autonomy-rate", finding=same)) == last
+    assert ended(Known(check="autonomy-rate", finding=newer)) is None
+    assert ended(row()) == LastFinding(
+        **row().finding.model_dump(), resolved_at=last.opened_at, reason="Superseded"
+    )
+    assert ended(row(), last.id) is None
+    assert ended(row(check="b")) is None
+    of_the_policy = ended(row("governance_self_failure", ""))
+    assert of_the_policy is not None
+    assert of_the_policy.reason == "Superseded"
+
+
+def adopted(life: History, theirs: FindingRef) -> Feedback:
+    """The sink answers the opening of the check's finding with its own."""
+    opening = next(e for e in life.told if e.transition == "open")
+    assert opening.finding is not None
+    return Feedback(adopted={opening.finding: theirs})
+
+
+TELLING = policy(notify=notify("chat", "other", "alerts"))
+
+
+def told_life(of: Policy = TELLING) -> Told:
+    """Of a policy that tells a chat, another and an Alertmanager; the sink is down."""
+    life = Told(of, chat=CHAT, other=EVENTS, alerts=ALERTS)
+    life.down = {Target.SINK}
+    return life
+
+
+def test_channels_hear_the_end_of_an_id_that_the_sink_does_not_know() -> None:
+    """Who was told of our finding; the others are told of the sink's."""
+    life = told_life()
+    life.down.add(channel_target("other"))
+    life.slots("violated")
+    ours = life.check().finding
+    life.tick()
+    life.decide(adopted(life, row().finding), autonomy_rate="violated")
+    life.down.clear()
+    life.slots("violated")
+    life.slots("ok")
+
+    def heard(channel: str) -> list[tuple[str, UUID | None, str | None]]:
+        entries = life.to(channel_target(channel))
+        return [(e.transition.value, e.finding, e.resolved_reason) for e in entries]
+
+    theirs = row().finding.id
+    assert heard("chat") == [
+        ("open", ours.id, None),
+        ("resolve", ours.id, "Superseded"),
+        ("resolve", theirs, "Recovered"),
+    ]
+    assert heard("other") == [("open", theirs, None), ("resolve", theirs, "Recovered")]
+    assert heard("alerts") == []
+    (end,) = [e for e in life.to(channel_target("chat")) if e.resolved_reason == "Superseded"]
+    assert end.message == f"goes on as finding {theirs}, which was open before"
+    assert (end.targets, end.value) == ((channel_target("chat"),), 0.5)
+    assert derives(UID, end)
+    assert [e.finding for e in life.to(Target.SINK)] == [theirs]
+
+
+def test_channels_hear_that_what_the_sink_has_open_ended_with_ours() -> None:
+    """They may know it from before the status was wiped."""
+    life = told_life()
+    life.slots("violated", "ok")
+    feedback = adopted(life, row().finding)
+    life.down.clear()
+    life.tick()
+    life.decide(feedback, autonomy_rate="ok")
+
+    for channel in ("chat", "other"):
+        last = life.to(channel_target(channel))[-1]
+        assert (last.transition, last.finding) == ("resolve", row().finding.id)
+    assert life.to(channel_target("alerts")) == []
+    assert [(e.transition, e.finding) for e in life.to(Target.SINK)] == [
+        ("resolve", row().finding.id)
+    ]
+
+
+@pytest.mark.parametrize(
+    "of",
+    [policy(), policy(notify=notify("chat", resolved=False))],
+    ids=["tells nobody", "tells no ends"],
+)
+@pytest.mark.parametrize("outcomes", [("violated",), ("violated", "ok")])
+def test_who_is_told_no_ends_is_told_none_of_these(of: Policy, outcomes: tuple[str, ...]) -> None:
+    life = told_life(of)
+    life.slots(*outcomes)
+    feedback = adopted(life, row().finding)
+    life.tick()
+    life.decide(feedback)
+
+    assert "resolve" not in life.transitions()
+
+
+def test_a_policy_that_is_suspended_meanwhile_ends_it_too() -> None:
+    life = told_life()
+    life.slots("violated")
+    feedback = adopted(life, row().finding)
+    life.turn(policy(suspend=True, notify=notify("chat", "other", "alerts")))
+    life.tick()
+    life.decide(feedback)
+
+    assert life.transitions() == ["open", "resolve"]
+
+
+def test_without_a_channel_that_can_be_told_nobody_is() -> None:
+    life = told_life()
+    life.slots("violated", "ok")
+    feedback = adopted(life, row().finding)
+    life.surround(channels={"chat": MISSING})
+    life.tick()
+    life.decide(feedback)
+
+    assert [e.targets for e in life.status.pending] == [("sink",)]
 
 
 def test_adoption_renames_every_place() -> None:

@@ -4,7 +4,6 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from uuid import UUID
 
 from governor.api.log import Entry, Target, Transition, channel_of
 from governor.api.policy import PolicySpec
@@ -12,7 +11,7 @@ from governor.api.status import LastFinding, PolicyStatus
 from governor.app.channel_lanes import ChannelLane
 from governor.app.delivering import Lane, Learned, Office
 from governor.app.lanes import EventLane, SinkLane
-from governor.app.ports import Json, ObjectKey, Revision
+from governor.app.ports import Json, ObjectKey, OpenFinding, Revision
 from governor.app.remediating import RemediationLane
 from governor.app.services import Services
 from governor.app.specs import Specs
@@ -23,6 +22,7 @@ from governor.domain.plans import Feedback
 from governor.domain.policies import Policy
 from governor.domain.restating import restate
 from governor.domain.surroundings import ChannelKind
+from governor.domain.takeovers import Known, over
 
 _log = logging.getLogger(__name__)
 
@@ -126,10 +126,12 @@ class Courier:
         """What is known of generations that the log may need."""
         return self._specs.known
 
-    def restate(self, policy: Policy, generation: int, at: datetime) -> None:
-        """Says again to the sink what the status knows of findings."""
+    def restate(
+        self, policy: Policy, generation: int, at: datetime, open_rows: Sequence[Known]
+    ) -> None:
+        """Says again to the sink, which has these rows open, what the status knows of findings."""
         decision = Decision(policy_uid=self._key.uid, generation=generation, at=at)
-        self._sink.restate(restate(decision, policy, self._status))
+        self._sink.restate(restate(decision, policy, self._status, open_rows))
 
     @property
     def waiting(self) -> bool:
@@ -193,12 +195,9 @@ class Courier:
         if learned.adopted or learned.remediated or not self.waiting:
             self._on_news()
 
-    def _ended(self, finding: UUID) -> LastFinding | None:
-        """How a finding ended, if the status knows."""
-        places = [check.last_finding for check in self._status.checks]
-        places += [check.last_blind for check in self._status.checks]
-        places += [place.last_finding for place in self._status.findings]
-        return next((last for last in places if last and last.id == finding), None)
+    def _ended(self, rival: OpenFinding, entry: Entry) -> LastFinding | None:
+        """How a finding that is in an entry's way ended, if the status knows."""
+        return over(self._status, rival.known(), but=entry.finding)
 
 
 def _choices(log: Sequence[Entry]) -> frozenset[tuple[str, datetime]]:

@@ -1,5 +1,7 @@
 """At start and hourly, every policy's status and the sink are brought to agree.
 
+Sooner is a policy whose status was new or not our own while the sink could not be asked.
+
 What the statuses know is said again to the sink; what the sink has open of a
 living policy and its status does not know, the policy takes over.
 """
@@ -26,19 +28,24 @@ _log = logging.getLogger(__name__)
 
 async def keep_healed(runners: Iterable[PolicyRunner], sink: Sink) -> None:
     """Heals until cancelled; while the sink is away, tries again."""
-    wait = FIRST_AFTER_SECONDS
+    left = FIRST_AFTER_SECONDS
     while True:
+        wait = min(left, RETRY_SECONDS)
         await asyncio.sleep(wait)
+        left -= wait
+        due = [each for each in runners if left <= 0 or each.unanswered]
+        if not due and left > 0:
+            continue
         try:
-            await heal(runners, sink)
-            wait = PERIOD_SECONDS
+            await heal(due, sink)
+            left = left if left > 0 else PERIOD_SECONDS
         except DeliveryError as error:
             _log.warning("the sink can't be compared now", extra={"error": str(error)})
-            wait = RETRY_SECONDS
+            left = max(left, RETRY_SECONDS)
 
 
 async def heal(runners: Iterable[PolicyRunner], sink: Sink) -> None:
-    """Compares once.
+    """Compares these policies with the sink, once.
 
     Raises:
         DeliveryError: the sink did not answer; nothing was changed.
@@ -47,9 +54,7 @@ async def heal(runners: Iterable[PolicyRunner], sink: Sink) -> None:
     for row in await sink.open_findings():
         rows[row.policy_uid].append(row.known())
     for runner in runners:
-        runner.restate()
-        if found := rows.get(runner.subject.key.uid):
-            runner.heal(tuple(found))
+        runner.heal(tuple(rows[runner.subject.key.uid]))
 
 
 async def keep_released(sink: Sink) -> None:

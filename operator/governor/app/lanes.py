@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from itertools import chain
-from uuid import UUID
 
 from governor.api.log import Entry, Target, Transition
 from governor.api.policy import PolicySpec
@@ -20,9 +19,7 @@ from governor.app.ports import (
 from governor.app.specs import Specs
 from governor.app.telling import episode, event, remediation, work_item
 from governor.domain.identity import finding_id
-
-SUPERSEDED = "Superseded"
-"""Why a row ends whose id no status can have given it."""
+from governor.domain.takeovers import SUPERSEDED
 
 
 class EventLane(EntryLane):
@@ -57,7 +54,7 @@ class SinkLane(EntryLane):
         office: Office,
         *,
         specs: Specs,
-        ended: Callable[[UUID], LastFinding | None],
+        ended: Callable[[OpenFinding, Entry], LastFinding | None],
     ) -> None:
         super().__init__(office)
         self._key = key
@@ -104,7 +101,7 @@ class SinkLane(EntryLane):
         rival = await self._record(entry, row, spec)
         if rival is None:
             return None
-        ended = self._ended(rival.id)
+        ended = self._ended(rival, entry)
         if ended is not None or not self._ours(rival):
             await self._sink.record(_resolved(row, rival, ended))
             rival = await self._record(entry, row, spec)

@@ -65,7 +65,8 @@ class PolicyRunner:
         self.courier = Courier(self._key, services, on_news=self._wake.set, muted=self._muted)
         self.courier.revise(revision_of(seen), self._understood.spec)
         self.courier.inspect(self._base.written)
-        self._restating = False
+        self._compared: tuple[Known, ...] | None = None
+        """What the sink has open, if it is yet to be told again what the status knows."""
         self._wake.set()
 
     @property
@@ -125,14 +126,18 @@ class PolicyRunner:
         self._wake.set()
 
     def heal(self, rows: tuple[Known, ...]) -> None:
-        """The sink has these findings of ours open; the next decision looks at them."""
+        """The sink has these findings of ours open; the next decision looks at them.
+
+        Then the sink is told again what the confirmed status knows of findings.
+        """
         self._taking_over.heal(rows)
+        self._compared = rows
         self._wake.set()
 
-    def restate(self) -> None:
-        """Says again to the sink what the confirmed status knows of findings, soon."""
-        self._restating = True
-        self._wake.set()
+    @property
+    def unanswered(self) -> bool:
+        """Whether the sink was asked what it has open, and could not say."""
+        return self._taking_over.unanswered
 
     async def run(self) -> None:
         """Works until cancelled, or stopped: then it has told what could be told."""
@@ -261,10 +266,10 @@ class PolicyRunner:
         # Also what an earlier process decided, and did not get to tell.
         self.courier.owe(self._base.written)
         self._poking.look(self.policy, self._base.written)
-        if self._restating and self.policy is not None:
-            self._restating = False
+        if self._compared is not None and self.policy is not None:
+            rows, self._compared = self._compared, None
             self.courier.restate(
-                self.policy, self._understood.generation, self._services.clock.now()
+                self.policy, self._understood.generation, self._services.clock.now(), rows
             )
 
     def _muted(self, check: str, now: datetime) -> bool:

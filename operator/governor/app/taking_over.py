@@ -26,6 +26,8 @@ class TakingOver:
         self._foreign = foreign
         self.rows: tuple[Known, ...] = ()
         """What the next decision looks at."""
+        self.unanswered = False
+        """Whether the sink was asked, and has not answered yet."""
 
     def distrust(self) -> None:
         """The status is not our own: the sink is asked before it is decided on."""
@@ -34,6 +36,7 @@ class TakingOver:
     def heal(self, rows: tuple[Known, ...]) -> None:
         """The sink has these open."""
         self.rows = rows
+        self.unanswered = False
 
     def looked_at(self, rows: tuple[Known, ...]) -> None:
         """A decision on these stands; what has come in since is for the next one."""
@@ -43,7 +46,8 @@ class TakingOver:
     async def ask_once(self) -> None:
         """Asks the sink, if the status is not our own.
 
-        Where it does not answer, its unique index will tell when a finding opens.
+        Where it does not answer, its unique index will tell when a finding opens, and those
+        who compare with it will soon know whether one is open.
         """
         if not self._foreign:
             return
@@ -52,5 +56,6 @@ class TakingOver:
             async with asyncio.timeout(PATIENCE):
                 found = await self._services.sink.open_findings(self._uid)
         except (DeliveryError, TimeoutError):
-            found = ()
-        self.rows = tuple(row.known() for row in found)
+            self.unanswered = True
+        else:
+            self.heal(tuple(row.known() for row in found))

@@ -59,11 +59,9 @@ def tell(
     Returns:
         The open findings of which something is told now.
     """
-    usable = {name: kind for name, view in channels.items() if (kind := view.kind) is not None}
-    if notify is None or not usable:
+    if notify is None or all(view.kind is None for view in channels.values()):
         return {}
-    # Alertmanager is told by level, as long as a finding is told at all.
-    logged = tuple(name for name, kind in usable.items() if kind is not ChannelKind.LEVEL)
+    logged = by_log(channels)
     now_told = {}
     at = decision.at.replace(microsecond=0)
     behind = {target for entry in draft.entries for target in entry.targets}
@@ -91,6 +89,13 @@ def tell(
             if ends := tuple(name for name in logged if name in heard):
                 draft.aim(entry.id, _targets(ends))
     return now_told
+
+
+def by_log(channels: Mapping[str, ChannelView]) -> tuple[str, ...]:
+    """Those that can be told, but Alertmanagers, which are told by level."""
+    return tuple(
+        name for name, view in channels.items() if view.kind not in (None, ChannelKind.LEVEL)
+    )
 
 
 def owed(pending: Sequence[Entry], channels: Mapping[str, ChannelView]) -> tuple[Entry, ...]:

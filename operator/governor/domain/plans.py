@@ -4,7 +4,7 @@ Nothing after it decides. What is to be told stands in the status's log, and is
 told only once the write of that status is confirmed.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -22,7 +22,7 @@ from governor.domain.policies import Policy
 from governor.domain.remediating import remediable
 from governor.domain.remediations import RemediationOutcome
 from governor.domain.surroundings import Surroundings
-from governor.domain.takeovers import Known, adopt, take_over
+from governor.domain.takeovers import Known, adopt, farewells, take_over
 
 SHORTEST_VALIDITY = timedelta(minutes=15)
 INTERVALS_VALID = 3
@@ -70,8 +70,16 @@ def decide(
     pending = notifying.owed(left, around.channels)
     base = adopt(snapshot.status, feedback.adopted)
     base = unmark(base, notifying.untold(left, pending))
+    renamed = farewells(
+        decision,
+        policy,
+        snapshot.status,
+        log.clear(snapshot.status.pending, feedback.delivered),
+        feedback.adopted,
+        channels=notifying.by_log(around.channels),
+    )
     if policy.suspended:
-        return _suspended(base, decision, policy, around, Draft(pending, done))
+        return _suspended(base, decision, policy, around, _drafted(pending, done, renamed))
 
     honoured = honoured_mutes(around.mutes, policy, decision.at)
     base, orphans = take_over(decision, policy, base, pending, feedback.open_rows, mutes=honoured)
@@ -93,7 +101,8 @@ def decide(
         findings=findings,
         mutes=base.mutes,
     )
-    draft = Draft(pending, (*orphans, *done, *told, *told_of_policy, *told_of_blind))
+    fresh = (*orphans, *done, *told, *told_of_policy, *told_of_blind)
+    draft = _drafted(pending, fresh, renamed)
     acted = act(
         decision,
         policy,
@@ -105,6 +114,14 @@ def decide(
         told=told_of(base),
     )
     return _concluded(base, acted, decision, policy, around, draft)
+
+
+def _drafted(pending: Sequence[Entry], fresh: Sequence[Entry], more: Iterable[Entry]) -> Draft:
+    """The log with what this decision adds; some of that may be known, and gets targets."""
+    draft = Draft(pending, fresh)
+    for entry in more:
+        draft.add(entry)
+    return draft
 
 
 def decide_not_understood(  # noqa: PLR0917 - a decision without a policy

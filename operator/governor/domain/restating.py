@@ -1,27 +1,50 @@
 """Says again what a status knows of findings, for a sink that may have lost it.
 
 A restored database and openings that the log had no room for are brought back
-by repeating every open finding and the last resolved one (protocol, rule 17).
+by repeating every open finding and the last resolved one (protocol, rule 17). What
+such a database has open again, and is over, ends again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from governor.api.log import Entry, Target
 from governor.api.status import FindingRef, PolicyStatus
-from governor.domain.entries import Decision, opened, resolved
+from governor.domain.entries import Decision, Evidence, opened, resolved
 from governor.domain.log import line
 from governor.domain.places import Place, places
 from governor.domain.policies import Policy
+from governor.domain.takeovers import SUPERSEDED, Known, over
 
 
-def restate(decision: Decision, policy: Policy, status: PolicyStatus) -> tuple[Entry, ...]:
+def restate(
+    decision: Decision, policy: Policy, status: PolicyStatus, open_rows: Sequence[Known] = ()
+) -> tuple[Entry, ...]:
     """Entries for every finding that the status knows, except where its log still tells the sink.
 
     They are for the sink only. Repeating what it knows changes nothing there.
+
+    Args:
+        decision: when it is said again.
+        policy: what is tolerated.
+        status: as the API server has it.
+        open_rows: what the sink has open; of it, what is over is said, too.
     """
     telling = {line(entry) for entry in status.pending if Target.SINK in entry.targets}
-    said = [entry for place in places(policy, status) for entry in _say(decision, place)]
+    said = [entry for row in open_rows for entry in _end(decision, status, row)]
+    said += [entry for place in places(policy, status) for entry in _say(decision, place)]
     return tuple(entry for entry in said if line(entry) not in telling)
+
+
+def _end(decision: Decision, status: PolicyStatus, row: Known) -> Iterator[Entry]:
+    """The end of a finding that is older than the last that the status knows."""
+    ended = over(status, row)
+    if ended is not None and ended.reason == SUPERSEDED:
+        evidence = Evidence(
+            severity="warning", reason=ended.reason, message="a later finding has ended since"
+        )
+        then = replace(decision, at=ended.resolved_at)
+        yield resolved(then, row.finding, row.check, evidence, ended.reason)
 
 
 def _say(decision: Decision, place: Place) -> Iterator[Entry]:

@@ -5,19 +5,24 @@ findings, and the rows it has open, bring both back together without a second
 row (protocol, rule 17).
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID
 
-from governor.api.log import Entry
-from governor.api.status import CheckStatus, FindingRef, PolicyFinding, PolicyStatus
+from governor.api.log import Entry, Transition, channel_target
+from governor.api.status import CheckStatus, FindingRef, LastFinding, PolicyFinding, PolicyStatus
+from governor.domain import log
 from governor.domain.entries import Decision, Evidence, resolved
 from governor.domain.episodes import CHECK_REMOVED
 from governor.domain.governance import CHECK_BLIND, OF_THE_POLICY
 from governor.domain.identity import finding_id
 from governor.domain.mutes import GOVERNANCE_MUTE, REMOVED, is_of
+from governor.domain.places import places
 from governor.domain.policies import Policy
 from governor.domain.surroundings import Mute
+
+SUPERSEDED = "Superseded"
+"""Why a finding ends in whose place there is another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +68,13 @@ def take_over(
 ) -> tuple[PolicyStatus, tuple[Entry, ...]]:
     """Makes the sink's open findings the status's own, to be judged like any other.
 
-    One whose check is gone is resolved. One that the status or the log knows, as
-    open or as ended, is left to them; so is one whose id is not of our making.
+    One whose check is gone is resolved. One that the status or the log knows, as open or as
+    ended, is left to them; so is one that the status can tell to be over, which is said
+    again to the sink, and one whose id is not of our making.
     """
-    unknown = [row for row in open_rows if _foreign_to(status, pending, row)]
+    unknown = [
+        row for row in open_rows if _foreign_to(status, pending, row) and over(status, row) is None
+    ]
     checks = {check.name: check for check in status.checks}
     findings = {finding.event_type: finding for finding in status.findings}
     events = {check.name: check.event_type for check in policy.checks}
@@ -100,6 +108,80 @@ def take_over(
         ),
         tuple(told),
     )
+
+
+def over(status: PolicyStatus, row: Known, *, but: UUID | None = None) -> LastFinding | None:
+    """How a finding that the sink has open ended, if the status can tell.
+
+    A place has one finding at a time: one that is older than the last was over before that.
+
+    Args:
+        status: what is known.
+        row: the finding.
+        but: a finding that proves nothing, as the sink is only being told of it.
+    """
+    for last in _ended(status, row):
+        if last.id == row.finding.id:
+            return last
+        if last.id != but and row.finding.opened_at < last.opened_at:
+            return LastFinding(
+                id=row.finding.id,
+                event_type=row.finding.event_type,
+                opened_at=row.finding.opened_at,
+                resolved_at=last.opened_at,
+                reason=SUPERSEDED,
+            )
+    return None
+
+
+def farewells(
+    decision: Decision,
+    policy: Policy,
+    status: PolicyStatus,
+    pending: Sequence[Entry],
+    adopted: Mapping[UUID, FindingRef],
+    *,
+    channels: Collection[str],
+) -> Iterator[Entry]:
+    """What channels are told where the sink knows a finding under another id.
+
+    Those that were told of our finding hear its end: it goes on as the sink's. Where ours
+    has ended since, so has the sink's, which they may know from before a status was wiped.
+
+    Args:
+        decision: what is decided at once.
+        policy: what is tolerated, and who is told.
+        status: with the findings under our ids.
+        pending: the log, with our ids.
+        adopted: our finding's id → the sink's finding.
+        channels: those that can be told.
+    """
+    if not adopted or policy.notify is None or not policy.notify.resolved:
+        return
+    for place in places(policy, status):
+        ours = place.finding
+        if ours is None or ours.id not in adopted:
+            continue
+        owed = {target for entry in pending if entry.finding == ours.id for target in entry.targets}
+        heard = [channel_target(name) for name in ours.told_to or () if name in channels]
+        if targets := tuple(target for target in heard if target not in owed):
+            message = f"goes on as finding {adopted[ours.id].id}, which was open before"
+            evidence = replace(place.evidence, message=message)
+            end = resolved(decision, ours, place.check, evidence, SUPERSEDED)
+            yield end.model_copy(update={"targets": targets})
+    for entry in pending:
+        if entry.transition is Transition.RESOLVE and entry.finding in adopted and channels:
+            known = tuple(map(channel_target, channels))
+            yield from log.adopt((entry.model_copy(update={"targets": known}),), adopted)
+
+
+def _ended(status: PolicyStatus, row: Known) -> Iterator[LastFinding]:
+    """The last finding of a row's place that ended."""
+    found = [(c.name, last) for c in status.checks for last in (c.last_finding, c.last_blind)]
+    found += [("", place.last_finding) for place in status.findings]
+    for check, last in found:
+        if last is not None and (check, last.event_type) == (row.check, row.finding.event_type):
+            yield last
 
 
 def _foreign_to(status: PolicyStatus, pending: Sequence[Entry], row: Known) -> bool:

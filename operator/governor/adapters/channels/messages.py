@@ -39,6 +39,7 @@ _ENDS = {
     "Recovered": "it recovered",
     "CheckRemoved": "its check was removed",
     "PolicyDeleted": "the policy was deleted",
+    "Superseded": "it goes on under another id",
 }
 
 _GONE = "PolicyDeleted"
