@@ -19,7 +19,7 @@ from governor.adapters.memory.status_store import InMemoryStatusStore
 from governor.adapters.memory.telemetry import InMemoryTelemetry
 from governor.api.status import PolicyStatus
 from governor.app.orphans import Orphans
-from governor.app.ports import Kind, ObjectKey
+from governor.app.ports import Kind, ObjectKey, Sink
 from governor.app.running import PolicyRunner
 from governor.app.scheduling import Scheduler
 from governor.app.services import Services
@@ -62,9 +62,18 @@ class ScriptedMeasurer:
 class World:
     """One operator's application over doubles; the API server and sink outlive it."""
 
-    def __init__(self, store: InMemoryStatusStore | None = None) -> None:
+    def __init__(
+        self, store: InMemoryStatusStore | None = None, *, real_sink: Sink | None = None
+    ) -> None:
+        """Runs at once.
+
+        Args:
+            store: the API server's part; a new one if not given.
+            real_sink: takes the place of the double, which then knows nothing.
+        """
         self.store = store or InMemoryStatusStore()
         self.sink = InMemorySink()
+        self._real_sink = real_sink
         self.events = InMemoryEventRecorder()
         self.telemetry = InMemoryTelemetry()
         self.clock = HandClock()
@@ -89,7 +98,7 @@ class World:
     def _begin(self) -> None:
         services = Services(
             store=self.store,
-            sink=self.sink,
+            sink=self._real_sink or self.sink,
             events=self.events,
             measurer=self.measurer,
             telemetry=self.telemetry,
