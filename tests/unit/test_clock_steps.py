@@ -4,13 +4,18 @@ What a check had counted in a time that has not come yet is counted anew.
 """
 
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 import pytest
 from tests.support.builders import slo
 from tests.support.world import World
 
+from governor.api.status import PolicyStatus
+from governor.app.ports import ObjectKey
+
 HOUR, DAY = 3600.0, 86_400.0
 SLO = "slo_autonomy_rate_violation"
+STEPS = [-DAY, -HOUR, -30.0, -1.0, 1.0, 30.0, HOUR, DAY]
 
 
 @pytest.fixture
@@ -19,7 +24,7 @@ async def world() -> AsyncIterator[World]:
         yield made
 
 
-@pytest.mark.parametrize("step", [-DAY, -HOUR, -30.0, 30.0, HOUR, DAY])
+@pytest.mark.parametrize("step", STEPS)
 async def test_a_finding_opens_and_ends_once_across_a_step(world: World, step: float) -> None:
     world.say(autonomy_rate="violated")
     key = world.apply(slo())
@@ -37,3 +42,36 @@ async def test_a_finding_opens_and_ends_once_across_a_step(world: World, step: f
     assert world.measurer.calls["autonomy-rate"] > measured
     assert world.rows() == [("autonomy-rate", SLO, True)]
     assert world.reasons() == ["FindingOpened", "FindingResolved"]
+
+
+async def measured(world: World, key: ObjectKey, word: str) -> PolicyStatus:
+    """The next slot is measured; the status that says what was found."""
+    runs = world.measurer.calls["autonomy-rate"]
+    world.say(autonomy_rate=word)
+    world.slot(key, 61)
+    await world.until(lambda: world.measurer.calls["autonomy-rate"] > runs)
+    return await world.settled(key, word.capitalize())
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("was", ["ok", "violated"])
+async def test_what_changes_after_a_step_is_found_in_the_next_slot(
+    world: World, step: float, was: str
+) -> None:
+    """A finding that was open stays the same one, and ends; none is opened twice."""
+    world.say(autonomy_rate=was)
+    key = world.apply()
+    before = await world.settled(key, was.capitalize())
+    world.clock.forward(step)
+    after = await measured(world, key, was)
+    assert after.checks[0].finding == before.checks[0].finding
+    assert world.reasons() == ([] if was == "ok" else ["FindingOpened"])
+
+    for word in ("violated", "ok") if was == "ok" else ("ok", "violated", "ok"):
+        status = await measured(world, key, word)
+    assert status.valid_until is not None
+    assert status.valid_until <= world.clock.now() + timedelta(minutes=16)
+    episodes = 1 if was == "ok" else 2
+    assert world.rows() == episodes * [("autonomy-rate", SLO, True)]
+    assert world.reasons() == episodes * ["FindingOpened", "FindingResolved"]
+    assert all(row["opened_at"] <= row["resolved_at"] for row in world.sink.events.values())
