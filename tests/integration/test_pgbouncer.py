@@ -20,10 +20,12 @@ from governor.adapters.sink.migrating import migrate
 from governor.adapters.sink.postgres import PostgresSink
 from governor.probes.sql import Sql
 from governor.probes.trust_drift import TrustDrift
-from governor.values.outcomes import Measurement
+from governor.values.outcomes import Fault, Measurement
+from governor.values.reasons import Reason
 from governor_local.postgresql import PostgresServer
 
-pytestmark = [pytest.mark.skipif(PROGRAM is None, reason=MISSING)]
+if PROGRAM is None:
+    pytest.skip(MISSING, allow_module_level=True)  # one line in the summary
 
 SOURCE = {"sourceRef": {"name": "platform"}}
 CLIENTS = 20
@@ -86,8 +88,8 @@ async def measured(governed_server: PostgresServer, folder: Path) -> AsyncIterat
         def through(user: str) -> str:
             return make_url(governed.dsn(user)).set(port=port).render_as_string(hide_password=False)
 
-        def behind() -> PostgresInstrument:
-            made.append(instrument(through(READER), through(AUTHOR)))
+        def behind(**spec: Any) -> PostgresInstrument:
+            made.append(instrument(through(READER), through(AUTHOR), **spec))
             return made[-1]
 
         yield behind
@@ -145,3 +147,25 @@ async def test_no_check_leaves_a_trace_in_the_session_that_another_gets(
         await asked(one, trace)
         assert await asked(other, look) == clean
         assert await drifted(other) == 0.5
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT 1 FROM pg_sleep(60)",
+        "SELECT 1 FROM set_config('statement_timeout', '0', true), pg_sleep(60)",
+    ],
+    ids=["by its timeout", "by the deadline"],
+)
+async def test_a_statement_that_takes_too_long_is_cancelled_through_it(
+    measured: Any, query: str
+) -> None:
+    """The session that it ran in is another's at once, and clean."""
+    one, other = measured(statementTimeout="1s"), measured()
+    outcome = await one.measure(Sql.model_validate({**SOURCE, "query": query}), AT)
+
+    assert isinstance(outcome, Fault)
+    assert outcome.reason is Reason.TIMEOUT
+    named = "SELECT count(*) FROM pg_prepared_statements WHERE name <> ''"
+    assert await asked(other, named) == 0
+    assert await drifted(other) == 0.5
