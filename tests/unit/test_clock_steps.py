@@ -45,10 +45,10 @@ async def test_a_finding_opens_and_ends_once_across_a_step(world: World, step: f
 
 
 async def measured(world: World, key: ObjectKey, word: str) -> PolicyStatus:
-    """The next slot is measured; the status that says what was found."""
+    """A slot comes, whatever the step was, and is measured; the status that says what was found."""
     runs = world.measurer.calls["autonomy-rate"]
     world.say(autonomy_rate=word)
-    world.slot(key, 61)
+    world.slot(key, 121)
     await world.until(lambda: world.measurer.calls["autonomy-rate"] > runs)
     return await world.settled(key, word.capitalize())
 

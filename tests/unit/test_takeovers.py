@@ -193,7 +193,9 @@ def test_a_row_that_is_older_than_the_last_finding_is_over() -> None:
     life.decide(Feedback(open_rows=(row(),)), autonomy_rate="ok")
     assert life.status.pending == ()
     decision = Decision(policy_uid=UID, generation=1, at=life.now)
-    end, again = restate(decision, life.policy, life.status, [row(), row(check="other")])
+    foreign = row().finding.model_copy(update={"id": UUID(int=1)})
+    rows = [row(), row(check="other"), Known(check="autonomy-rate", finding=foreign)]
+    end, again = restate(decision, life.policy, life.status, rows)
 
     assert (end.finding, end.transition) == (row().finding.id, "resolve")
     assert (again.finding, again.resolved_reason) == (last.id, "Recovered")

@@ -11,6 +11,7 @@ from dataclasses import replace
 from governor.api.log import Entry, Target
 from governor.api.status import FindingRef, PolicyStatus
 from governor.domain.entries import Decision, Evidence, opened, resolved
+from governor.domain.identity import finding_id
 from governor.domain.log import line
 from governor.domain.places import Place, places
 from governor.domain.policies import Policy
@@ -37,14 +38,15 @@ def restate(
 
 
 def _end(decision: Decision, status: PolicyStatus, row: Known) -> Iterator[Entry]:
-    """The end of a finding that is older than the last that the status knows."""
-    ended = over(status, row)
-    if ended is not None and ended.reason == SUPERSEDED:
+    """The end of a finding that is older than the last that the status knows, if it is ours."""
+    ended, known = over(status, row), row.finding
+    ours = finding_id(decision.policy_uid, known.event_type, row.check, known.opened_at)
+    if ended is not None and ended.reason == SUPERSEDED and known.id == ours:
         evidence = Evidence(
             severity="warning", reason=ended.reason, message="a later finding has ended since"
         )
         then = replace(decision, at=ended.resolved_at)
-        yield resolved(then, row.finding, row.check, evidence, ended.reason)
+        yield resolved(then, known, row.check, evidence, ended.reason)
 
 
 def _say(decision: Decision, place: Place) -> Iterator[Entry]:
