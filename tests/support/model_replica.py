@@ -104,15 +104,16 @@ class Replica:
     async def heal(self) -> None:
         """Compares the status with the sink, as is done every hour."""
         policy = understand(self._base.subject).policy
-        if self.fenced or policy is None or not self._writing.claimed:
+        if self.fenced or policy is None:
             return
         try:
             found = await self._services.sink.open_findings(self.key.uid)
         except DeliveryError:
             return
         self._rows = tuple(row.known() for row in found)
-        now = self._services.clock.now()
-        self._courier.restate(policy, self._base.subject.generation, now, self._rows)
+        if self._writing.claimed:
+            now = self._services.clock.now()
+            self._courier.restate(policy, self._base.subject.generation, now, self._rows)
 
     async def _ask(self) -> None:
         if not self._foreign or self.wish.suspended:
