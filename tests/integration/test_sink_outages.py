@@ -4,8 +4,8 @@ The operator's application on a real PostgreSQL, behind a proxy; its clock is th
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Self
 from uuid import uuid4
@@ -58,35 +58,38 @@ class Database:
     engine: AsyncEngine
     """Through the proxy."""
 
-    def sql(self, text: str) -> str:
-        """Runs statements as superuser, past the proxy."""
-        return self.server.execute(text, database=self.name)
+    async def sql(self, text: str, database: str | None = None) -> None:
+        """Runs statements as superuser, past the proxy.
 
-    @contextmanager
-    def full(self) -> Iterator[None]:
+        In a thread: they may wait for what the operator, in this loop, has locked.
+        """
+        await asyncio.to_thread(self.server.execute, text, database=database or self.name)
+
+    @asynccontextmanager
+    async def full(self) -> AsyncIterator[None]:
         """Its disk is full."""
-        self.sql(FULL)
+        await self.sql(FULL)
         yield
-        self.sql(f"DROP TRIGGER disk_full ON {TABLE}; DROP FUNCTION governance.disk_full")
+        await self.sql(f"DROP TRIGGER disk_full ON {TABLE}; DROP FUNCTION governance.disk_full")
 
-    @contextmanager
-    def broken(self, breaking: Callable[[Proxy], None]) -> Iterator[None]:
+    @asynccontextmanager
+    async def broken(self, breaking: Callable[[Proxy], None]) -> AsyncIterator[None]:
         """The way to it is."""
         breaking(self.way)
         yield
         self.way.well()
 
-    def backed_up(self) -> str:
+    async def backed_up(self) -> str:
         """A copy; nobody may be connected meanwhile."""
         name = f"backup_{uuid4().hex}"
-        self.server.execute(f"CREATE DATABASE {name} TEMPLATE {self.name}")
+        await self.sql(f"CREATE DATABASE {name} TEMPLATE {self.name}", "postgres")
         return name
 
     async def restore(self, backup: str) -> None:
         """Puts the copy in its place."""
         await self.engine.dispose()
-        self.server.execute(f"DROP DATABASE {self.name}")
-        self.server.execute(f"ALTER DATABASE {backup} RENAME TO {self.name}")
+        await self.sql(f"DROP DATABASE {self.name}", "postgres")
+        await self.sql(f"ALTER DATABASE {backup} RENAME TO {self.name}", "postgres")
 
     async def rows(self, cluster: str) -> list[Row]:
         """A cluster's, oldest first."""
@@ -188,7 +191,7 @@ async def undisturbed(database: Database) -> tuple[list[Row], list[str]]:
         return await life.rows(), life.world.reasons()
 
 
-OUTAGES: dict[str, Callable[[Database], AbstractContextManager[None]]] = {
+OUTAGES: dict[str, Callable[[Database], AbstractAsyncContextManager[None]]] = {
     "refused": lambda it: it.broken(Proxy.refuse),
     "hangs": lambda it: it.broken(Proxy.hang),
     "slow": lambda it: it.broken(lambda way: way.slow(2 * SHORT)),
@@ -217,7 +220,7 @@ async def test_findings_that_open_close_and_flap_meanwhile_are_all_there_afterwa
     rows, reasons = undisturbed
     assert len(rows) == CYCLES // 2 + 2
     async with Life(database) as life:
-        with OUTAGES[outage](database):
+        async with OUTAGES[outage](database):
             await life.cycles()
             if outage in SAID:
                 await life.world.until(
@@ -262,7 +265,7 @@ async def test_a_sink_restored_from_a_backup_lacks_only_closed_episodes_newer_th
         await life.cycle("opens", "flaps")
         await life.told()
         await database.engine.dispose()
-        backup = database.backed_up()
+        backup = await database.backed_up()
         for violated in flapping:
             await life.cycle(*violated)
         await life.told()
