@@ -59,6 +59,20 @@ def test_an_exception_stays_on_its_line() -> None:
 
 
 @pytest.mark.parametrize("style", ["json", "console"])
+def test_what_others_wrote_begins_no_line(style: str) -> None:
+    """Neither in the message nor in the extras, whatever a reader takes for a line's end."""
+    stream = configured(style=style)
+    forged = "x\r\n2026-11-25T12:00:00Z [error] forged\x1b[31m\x85\u2028forged\u2029forged"
+
+    logging.getLogger("x").warning("can't: %s", forged, extra={"error": forged, "policy": forged})
+
+    [line] = stream.getvalue().splitlines()
+    assert line.isprintable()
+    if style == "json":
+        assert json.loads(line)["error"] == forged
+
+
+@pytest.mark.parametrize("style", ["json", "console"])
 def test_the_password_of_a_url_is_never_logged(style: str) -> None:
     """Not in the message, not in the extras, not in an exception."""
     stream = configured(style=style)

@@ -7,13 +7,16 @@ structlog renders all of it alike, to standard error.
 import logging
 import re
 import sys
-from typing import Literal, TextIO
+from typing import Any, Literal, TextIO
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 _PASSWORD = re.compile(r"(://[^:/?#\s\"']*:)[^/?#\s\"']*@")
 """The password in a URL, wherever a driver's message may quote one."""
+
+_BREAKS = str.maketrans({each: f"\\u{ord(each):04x}" for each in "\x85\u2028\u2029"})
+"""What some readers take for the end of a line, and JSON does not escape."""
 
 _CHATTY = ("kopf", "aiohttp.access", "asyncio", "sqlalchemy", "alembic", "httpx", "httpcore")
 """Libraries whose every step would drown what matters: only their warnings are kept."""
@@ -60,13 +63,30 @@ def _rendering(style: str, *, colours: bool) -> list[Processor]:
     if style == "console":
         # The default, where rich is installed, shows local variables: they hold secrets.
         plain = structlog.dev.plain_traceback
-        return [strip, structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain)]
+        return [
+            strip,
+            _visible,
+            structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=plain),
+        ]
     return [
         strip,
         structlog.processors.format_exc_info,
         structlog.processors.EventRenamer("message"),
         structlog.processors.JSONRenderer(default=str, ensure_ascii=False),
+        _unbroken,
     ]
+
+
+def _visible(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+    """What somebody else wrote begins no line of its own, and moves no cursor."""
+    for key, value in event.items():
+        if isinstance(value, str) and not value.isprintable():
+            event[key] = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in value)
+    return event
+
+
+def _unbroken(_: WrappedLogger, __: str, line: Any) -> str:
+    return str(line).translate(_BREAKS)
 
 
 def _adding(key: str, value: str) -> Processor:
