@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governor.adapters.channels.plain import one_line, plain, shortened
+from governor.adapters.channels.plain import plain, shortened
+from governor.values.lines import flat
 
 ACTIVE = st.text(
     st.one_of(st.sampled_from("@<>*_`~|[]()!#&;: \n\r\u2028\u202eab"), st.characters()),
@@ -65,7 +66,7 @@ def test_ordinary_words_stay_as_they_are(text: str, expected: str) -> None:
 @given(text=st.text(), longest=st.integers(min_value=1, max_value=30))
 def test_what_is_too_long_shows_it(text: str, longest: int) -> None:
     """With an ellipsis within the length."""
-    told = shortened(one_line(text), longest)
+    told = shortened(flat(text), longest)
 
     assert len(told) <= longest
-    assert told == one_line(text) or told.endswith("…")
+    assert told == flat(text) or told.endswith("…")

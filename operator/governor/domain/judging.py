@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass
 from typing import assert_never
 
+from governor.values.lines import flat
 from governor.values.objectives import Direction, Objective
 from governor.values.outcomes import Absence, Fault, Measurement, Outcome
 from governor.values.reasons import Reason, Verdict
@@ -111,5 +112,5 @@ def number(value: float) -> str:
 
 def one_line(text: str) -> str:
     """Text from elsewhere, fit for a status: one line, printable, bounded."""
-    flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return flat if len(flat) <= MESSAGE_LENGTH else flat[: MESSAGE_LENGTH - 1] + "…"
+    line = flat(text)
+    return line if len(line) <= MESSAGE_LENGTH else line[: MESSAGE_LENGTH - 1] + "…"

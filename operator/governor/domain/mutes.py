@@ -14,6 +14,7 @@ from governor.domain.identity import finding_id
 from governor.domain.muting import KEPT, reach, silences
 from governor.domain.policies import Check, Policy
 from governor.domain.surroundings import Mute
+from governor.values.lines import flat
 from governor.values.moments import in_seconds
 
 GOVERNANCE_MUTE = "governance_mute"
@@ -92,11 +93,11 @@ def _evidence(mute: Mute, policy: Policy) -> Evidence:
     """What is known at its beginning: whom it silences then, and whom not."""
     found = reach(mute, policy)
     kept = f"; {KEPT}: {found.kept}" if found.kept else ""
+    said = f"mute {mute.name} of {mute.owner} silences {found.what}"
     return Evidence(
         severity="info",
         reason="Muted",
-        message=f"mute {mute.name} of {mute.owner} silences {found.what} "
-        f"until {in_seconds(mute.expires_at)}: {mute.reason}{kept}",
+        message=flat(f"{said} until {in_seconds(mute.expires_at)}: {mute.reason}{kept}"),
         impact={
             "mute": mute.name,
             "owner": mute.owner,

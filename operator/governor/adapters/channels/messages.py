@@ -13,11 +13,12 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from governor.adapters.channels.plain import one_line, plain, shortened
+from governor.adapters.channels.plain import plain, shortened
 from governor.api.log import Transition
 from governor.domain.governance import SELF_FAILURE
 from governor.domain.judging import number
 from governor.domain.notices import Notice
+from governor.values.lines import flat
 
 TITLE = 150
 """Characters. Phones show the beginning of it, and often nothing else."""
@@ -98,7 +99,7 @@ def message(notices: Sequence[Notice]) -> Message:
 
 def _digest(matters: Sequence[Sequence[Notice]], notices: Sequence[Notice]) -> str:
     counts = Counter(_STATES[it.transition] for it in notices)
-    namespaces = {one_line(it.namespace) for it in notices}
+    namespaces = {flat(it.namespace) for it in notices}
     return _rendered(
         "digest",
         severity=_gravest(notices),
@@ -170,7 +171,7 @@ def _view(notice: Notice) -> Mapping[str, Any]:
         "source": plain(notice.source or "", _NAME),
         "event_type": plain(notice.event_type, _NAME),
         "finding": str(notice.finding),
-        "command": one_line(gone if notice.resolved_reason == _GONE else notice.command),
+        "command": flat(gone if notice.resolved_reason == _GONE else notice.command),
     }
 
 

@@ -7,6 +7,8 @@ a reader won't mind, a zero-width space where the character itself matters.
 
 import re
 
+from governor.values.lines import flat
+
 _APART = "\u200b"
 """A zero-width space: seen by machines only."""
 
@@ -24,18 +26,13 @@ _TORN = (
 )
 
 
-def one_line(text: str) -> str:
-    """Without line breaks and whatever else can't be seen."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
-
-
 def plain(text: str, longest: int) -> str:
     """One line of at most so many characters that no service takes for more than text."""
-    flat = shortened(one_line(text), longest).translate(_LOOK_ALIKES)
-    flat = _EDGE_UNDERSCORES.sub(lambda found: "\uff3f" * len(found[0]), flat)
+    line = shortened(flat(text), longest).translate(_LOOK_ALIKES)
+    line = _EDGE_UNDERSCORES.sub(lambda found: "\uff3f" * len(found[0]), line)
     for pattern, replacement in _TORN:
-        flat = pattern.sub(replacement, flat)
-    return flat
+        line = pattern.sub(replacement, line)
+    return line
 
 
 def shortened(text: str, longest: int) -> str:
