@@ -67,8 +67,11 @@ def service(ref: SecretKeyRef, secrets: Secrets) -> NotifyBase:
         return invalid(ref.name, ref.key, remedy)
 
     text = written(ref.name, ref.key, secrets).strip()
-    if len(text.split()) > 1 or len(parse_urls(text)) > 1:
-        raise refuse("must hold exactly one Apprise URL, without spaces: make a channel of each")
+    if len(text.split()) > 1 or len(parse_urls(text)) > 1 or not text.isprintable():
+        raise refuse(
+            "must hold exactly one Apprise URL, without spaces and control characters: make a "
+            "channel of each"
+        )
     parsed: dict[str, Any] | None = _quietly(lambda: plugins.url_to_dict(text))
     if not parsed:
         raise refuse("must hold an Apprise URL, such as tgram://token/chat: it can't be read")

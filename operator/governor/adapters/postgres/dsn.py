@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from governor.adapters.secret_text import secret_text
 from governor.api.servers import SecretKeyRef
 from governor.values.outcomes import FaultError
 from governor.values.reasons import Reason
@@ -65,10 +66,7 @@ def read_dsn(ref: SecretKeyRef, secrets: Secrets) -> Dsn:
     Raises:
         FaultError: `SecretInvalid`, naming Secret, key and remedy.
     """
-    try:
-        text = secret_value(ref, secrets).decode("utf-8").rstrip("\r\n")
-    except UnicodeDecodeError:
-        raise invalid(ref, "must hold UTF-8 text") from None
+    text = secret_text(secret_value(ref, secrets), lambda remedy: invalid(ref, remedy))
     if not text:
         raise invalid(ref, "is empty: give postgresql://user:password@host/database")
     if not text.isprintable():

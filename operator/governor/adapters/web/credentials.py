@@ -7,6 +7,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from governor.adapters.secret_text import secret_text
 from governor.api.servers import BasicSecretRef, SecretKeyRef
 from governor.values.outcomes import FaultError
 from governor.values.reasons import Reason
@@ -76,10 +77,7 @@ def written(name: str, key: str, secrets: Secrets) -> str:
     Raises:
         FaultError: `SecretInvalid`: there is none, or it is no text.
     """
-    try:
-        text = held(name, key, secrets).decode("utf-8").rstrip("\r\n")
-    except UnicodeDecodeError:  # Its own text quotes what it could not read.
-        raise invalid(name, key, "must hold UTF-8 text") from None
+    text = secret_text(held(name, key, secrets), lambda remedy: invalid(name, key, remedy))
     if not text:
         raise invalid(name, key, "is empty: fill it in")
     return text
