@@ -11,7 +11,8 @@ from governor.adapters.prometheus import make_prometheus
 from governor.api.source import PrometheusSource
 from governor.probes.base import SourceRef
 from governor.probes.promql import Promql
-from governor.values.outcomes import Measurement
+from governor.values.outcomes import Fault, Measurement
+from governor.values.reasons import Reason
 
 AT = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 TOKEN = "planted"
@@ -61,3 +62,46 @@ async def test_a_query_arrives_as_it_was_written_and_nothing_else_does(query: st
     assert request.form["time"] == f"{AT.timestamp():.3f}"
     assert request.headers["authorization"] == f"Bearer {TOKEN}"
     assert "x-scope-orgid" not in request.headers
+
+
+WIDE = 1_000_000
+"""Bytes of labels."""
+
+WIDE_ANSWERS = {
+    "of one series, but a little": ([WIDE], None, ""),
+    "of one series, and more": (
+        [2 * WIDE],
+        Reason.MALFORMED_ANSWER,
+        "the answer is longer than 1048576 bytes",
+    ),
+    "of several series": (
+        [WIDE // 4] * 3,
+        Reason.SEVERAL_SERIES,
+        "the query gave 3 series, not one: aggregate it, as with max(…), or set reduce",
+    ),
+}
+
+
+@pytest.mark.parametrize("widths", WIDE_ANSWERS)
+async def test_a_megabyte_of_labels_is_contained(widths: str) -> None:
+    """Labels are not kept; an answer that is longer than any needs to be is not read."""
+    sizes, reason, words = WIDE_ANSWERS[widths]
+    series = [
+        {"metric": {"blob": str(n) + "x" * size}, "value": [0, "1"]} for n, size in enumerate(sizes)
+    ]
+    data = {"resultType": "vector", "result": series}
+    with Aside() as aside:
+        server = aside.enter(http_world(answering_json(200, {"status": "success", "data": data})))
+        source = PrometheusSource.model_validate({"url": server.url})
+        instrument = make_prometheus("wide", source, {})
+        outcome = await instrument.measure(
+            Promql(source_ref=SourceRef(name="wide"), query="blob"), AT
+        )
+        await instrument.close()
+
+    if reason is None:
+        assert outcome == Measurement(value=1)
+    else:
+        assert isinstance(outcome, Fault)
+        assert outcome.reason is reason
+        assert outcome.message.startswith(words)
