@@ -10,8 +10,10 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # Of `make test`, each with a stack of its own: most tests wait.
 WORKERS ?= 3
+# Of `make soak`.
+MINUTES ?= 20
 
-.PHONY: help setup demo test lint audit types format crds lock mutants clean
+.PHONY: help setup demo test soak lint audit types format crds lock mutants clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,6 +36,9 @@ test: $(INSTALLED) ## Run every test, e2e included (ARGS='-k name' for some)
 	$(BIN)/python -m pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder \
 	  --cov --cov-report=term $(ARGS)
 	$(if $(ARGS),,$(BIN)/python -m coverage report --include='operator/governor/domain/*' --fail-under=100)
+
+soak: $(INSTALLED) ## Faults, changes and deletions at random for MINUTES (SEED=n repeats one)
+	$(BIN)/python -m tests.soak --minutes=$(MINUTES) $(if $(SEED),--seed=$(SEED))
 
 lint: $(INSTALLED) ## Lint, check the format, the types and the layers
 	$(BIN)/ruff check .
