@@ -37,8 +37,8 @@ test: $(INSTALLED) ## Run every test, e2e included (ARGS='-k name' for some)
 	  --cov --cov-report=term $(ARGS)
 	$(if $(ARGS),,$(BIN)/python -m coverage report --include='operator/governor/domain/*' --fail-under=100)
 
-soak: $(INSTALLED) ## Faults, changes and deletions at random for MINUTES (SEED=n repeats one)
-	$(BIN)/python -m tests.soak --minutes=$(MINUTES) $(if $(SEED),--seed=$(SEED))
+soak: $(INSTALLED) ## Faults, changes and deletions at random for MINUTES (SEED=n repeats one, ONLY=crowd a part)
+	$(BIN)/python -m tests.soak --minutes=$(MINUTES) $(if $(SEED),--seed=$(SEED)) $(if $(ONLY),--only=$(ONLY))
 
 lint: $(INSTALLED) ## Lint, check the format, the types and the layers
 	$(BIN)/ruff check .

@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 from tests.soak.estate import crowd, estate
-from tests.soak.soaking import CROWDED, Soak
+from tests.soak.soaking import CROWDED, Soak, Summary
 from tests.soak.world import soaked
 from tests.support.replica_pair import Pair, replica_pair
 
@@ -46,7 +46,7 @@ def test_nothing_is_lost_and_nothing_is_told_twice(
     rng = Random(SEED)  # noqa: S311 - the same each time is the point
     policies = partial(estate, stack, NAMESPACE, rng, POLICIES)
     with soaked(stack, pair, platform, NAMESPACE, policies) as world:
-        soak = Soak(world, SEED, say=shown.append, show=shown.append)
+        soak = Soak(world, Summary(seed=SEED), say=shown.append, show=shown.append)
         for _ in range(ROUNDS):
             soak.round(steps=STEPS)
 
@@ -61,9 +61,9 @@ def test_many_policies_come_change_and_go_while_replicas_are_killed(
 ) -> None:
     """Every status is right in the end; then, of the deleted, nothing is left anywhere."""
     shown: list[str] = []
-    with soaked(stack, pair, platform, CROWD, lambda _: crowd(CROWD, MANY)) as world:
-        soak = Soak(world, SEED, CROWDED, say=shown.append, show=shown.append)
-        soak.round(steps=3 * MANY)
+    with soaked(stack, pair, platform, CROWD, partial(crowd, CROWD, MANY)) as world:
+        soak = Soak(world, Summary(seed=SEED), say=shown.append, show=shown.append)
+        soak.round(CROWDED, steps=3 * MANY)
         soak.empty()
 
     assert soak.summary.flaws == [], "\n".join([*shown, str(soak.summary)])

@@ -184,7 +184,7 @@ def estate(stack: Stack, namespace: str, rng: Random, size: int, agents: Agents)
     return [*made, enforced]
 
 
-def crowd(namespace: str, size: int) -> list[Governed]:
+def crowd(namespace: str, size: int, _: Agents) -> list[Governed]:
     """So many small policies, each evaluated when it is written; no chat could follow them."""
     return [
         Governed(

@@ -1,23 +1,26 @@
 """All that was told, gathered at a quiet point from everybody who was told."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from tests.soak.history import Place
 from tests.soak.world import World, chat_path, events_path
-from tests.support.asking import series
+from tests.support.asking import health, series
 from tests.support.work import Work
 
+from governor.api import API_VERSION
 from governor_local.operator_process import NAMESPACE
 
 _CONFIG_MAPS = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 _FINDING = re.compile(r"^Finding: \S+ (\S+)$", re.MULTILINE)
 _SEVERAL = re.compile(r" (\d+) (?:findings: |policies )")
 """A digest's title, or a source's."""
-_SERIES = "governor_policy_verdict"
+_ALL_POLICIES = f"/apis/{API_VERSION}/governancepolicies"
+_NO_TICKS = "none expected: there are no policies"
+"""What a replica says of its timers when it remembers no policy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +91,7 @@ class Evidence:
     orphans: Sequence[str] = ()
     """uids of deleted policies that something is still kept of."""
     series: frozenset[str] = frozenset()
-    """Names of the policies that the leader has series of."""
+    """Names of the policies that a replica has series of, of any metric."""
 
 
 class Gatherer:
@@ -105,8 +108,6 @@ class Gatherer:
         listing = f"/apis/events.k8s.io/v1/namespaces/{world.namespace}/events"
         names = [each["metadata"]["name"] for each in world.api.items(listing)]
         self._events |= {name.rpartition(".")[2] for name in names}
-        leader = world.leader()
-        seen = series(leader, _SERIES, namespace=world.namespace) if leader else []
         work = Work(world.cluster, world.namespace, url="")
         return Evidence(
             at=now,
@@ -127,7 +128,7 @@ class Gatherer:
                 if each["labels"].get("namespace") == world.namespace
             ],
             orphans=self._orphans(),
-            series=frozenset(labels["policy"] for labels, _ in seen),
+            series=frozenset(self._policies_with_series()),
         )
 
     def left_of_the_deleted(self) -> list[str]:
@@ -136,7 +137,26 @@ class Gatherer:
         rows = self._world.cluster.rows(self._world.namespace)
         open_rows = [row for row in rows if not row["resolved"] and row["policy_uid"] not in living]
         names = [f"open row {row['id']} of {row['policy']}" for row in open_rows]
-        return [f"ConfigMap orphan-{uid}" for uid in self._orphans()] + names
+        orphans = [f"ConfigMap orphan-{uid}" for uid in self._orphans()]
+        return names + orphans + self._timers_of_nothing()
+
+    def _timers_of_nothing(self) -> list[str]:
+        """Where there is no policy at all: the replicas that still wait for ticks of one."""
+        if self._world.api.items(_ALL_POLICIES):
+            return []
+        ticks = {
+            each.name: health(each, "healthz")[1].get("checks", {}).get("ticks", "no answer")
+            for each in self._world.pair.both
+        }
+        return [f"{name}: {said}" for name, said in ticks.items() if said != _NO_TICKS]
+
+    def _policies_with_series(self) -> Iterator[str]:
+        """Names of all policies of the namespace that a replica has series of."""
+        for replica in self._world.pair.both:
+            if replica.running:
+                for labels, _ in series(replica, namespace=self._world.namespace):
+                    if "policy" in labels:
+                        yield labels["policy"]
 
     def _orphans(self) -> list[str]:
         kept = [each["metadata"]["name"] for each in self._world.api.items(_CONFIG_MAPS)]

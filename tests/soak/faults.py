@@ -138,10 +138,7 @@ Faults = Mapping[str, Fault]
 
 KILLS: Faults = {"SIGKILL": Fault(6, kill)}
 
-FAULTS: Faults = {
-    **KILLS,
-    "SIGSTOP": Fault(25, sleep),
-    "rolling restart": Fault(0, roll),
+SURVIVED: Faults = {
     "sink down": Fault(15, _stop(lambda world: world.stack.sink)),
     "Prometheus down": Fault(10, _stop(lambda world: world.stack.prometheus)),
     "governed database down": Fault(10, _stop(lambda world: world.stack.governed)),
@@ -149,5 +146,13 @@ FAULTS: Faults = {
     "API server restarted": Fault(5, restart_api_server),
     "API server hangs": Fault(12, hang_api_server),
     "receiver refuses": Fault(15, refuse),
+}
+"""What the operator depends on breaks; its own processes live on."""
+
+FAULTS: Faults = {
+    **KILLS,
+    "SIGSTOP": Fault(25, sleep),
+    "rolling restart": Fault(0, roll),
+    **SURVIVED,
 }
 """All that break."""

@@ -5,13 +5,14 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from random import Random
 
 from tests.soak.changes import CHANGES, CHURN, Changes
 from tests.soak.evidence import Evidence, Gatherer
-from tests.soak.faults import FAULTS, KILLS, Broken, Faults
+from tests.soak.faults import FAULTS, KILLS, SURVIVED, Broken, Faults
+from tests.soak.memory import Trend
 from tests.soak.oracle import Circumstances, Flaw, Judgement, counted, judge
 from tests.soak.world import World
 from tests.support.cluster import eventually
@@ -38,7 +39,9 @@ class Summary:
     largest: int = 0
     excused: int = 0
     memory: float = 0
-    """MiB of the larger replica, at the end of whichever round."""
+    """MiB that a replica had at most."""
+    trends: list[Trend] = field(default_factory=list)
+    """Of each process that lived long enough, what became of its memory."""
     flaws: list[Flaw] = field(default_factory=list)
 
     def __str__(self) -> str:
@@ -49,10 +52,18 @@ class Summary:
             f"crashes in-process; seed {self.seed}; "
             f"{self.faults.total()} faults ({faults}); {self.changes.total()} changes; "
             f"{self.findings} findings in {self.versions} versions of statuses, the largest "
-            f"{self.largest / 1024:.0f} KiB; memory at most {self.memory:.0f} MiB; "
+            f"{self.largest / 1024:.0f} KiB; "
+            f"memory at most {self.memory:.0f} MiB, {self._level()}; "
             f"{self.excused} stated losses; "
             f"lost {counts['lost']}, double {counts['double']}, wrong {counts['wrong']}"
         )
+
+    def _level(self) -> str:
+        if not self.trends:
+            return "no process lived long enough to say whether it is level"
+        level = sum(trend.level for trend in self.trends)
+        said = ", ".join(str(trend) for trend in self.trends)
+        return f"level in {level} of {len(self.trends)} processes that lived long enough ({said})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,8 +84,12 @@ class Disorder:
 
 
 EVERYTHING = Disorder(faults=FAULTS, changes=CHANGES, faulty=0.35, longest_pause=1.5)
+LASTING = replace(EVERYTHING, faults=SURVIVED)
+"""All but what ends a process, so that its memory can be judged."""
 CROWDED = Disorder(faults=KILLS, changes=CHURN, faulty=0.004, longest_pause=0.02)
 """A thousand policies come, change and go while replicas are killed now and then."""
+CHURNING = replace(CROWDED, faults={}, faulty=0)
+"""They come, change and go, and nobody is killed."""
 
 
 class Soak:
@@ -83,8 +98,7 @@ class Soak:
     def __init__(
         self,
         world: World,
-        seed: int,
-        disorder: Disorder = EVERYTHING,
+        summary: Summary,
         *,
         say: Callable[[str], None],
         show: Callable[[str], None],
@@ -93,29 +107,41 @@ class Soak:
 
         Args:
             world: what is soaked.
-            seed: of all schedules.
-            disorder: what they are drawn from.
+            summary: takes what it comes to; its seed is that of all schedules.
             say: is told of flaws.
             show: is told of each fault and change.
         """
         self._world = world
-        self._disorder = disorder
         self._say = say
         self._show = show
         self._broken: list[tuple[float, Broken]] = []
         self._gatherer = Gatherer(world)
-        self.summary = Summary(seed=seed)
+        self._rounds = 0
+        self._seen_before = (summary.findings, summary.versions, summary.excused)
+        self.summary = summary
 
-    def round(self, *, seconds: float = math.inf, steps: float = math.inf) -> bool:
+    def round(
+        self,
+        disorder: Disorder = EVERYTHING,
+        *,
+        seconds: float = math.inf,
+        steps: float = math.inf,
+    ) -> bool:
         """One schedule, of so many seconds or so many steps, and its judgement.
+
+        Args:
+            disorder: what it is drawn from.
+            seconds: how long it takes, at most.
+            steps: of how many faults and changes, at most.
 
         Returns:
             Whether all is well.
         """
         summary, begun = self.summary, time.monotonic()
         summary.rounds += 1
-        rng = Random(f"{summary.seed}/{summary.rounds}")  # noqa: S311 - to be repeated
-        self._upset(rng, begun + seconds, steps)
+        self._rounds += 1
+        seed = f"{summary.seed}/{self._world.namespace}/{self._rounds}"
+        self._upset(disorder, Random(seed), begun + seconds, steps)  # noqa: S311 - to be repeated
         self._mend(math.inf)
         well = self._sum_up(self._judgement())
         summary.seconds += time.monotonic() - begun
@@ -127,20 +153,35 @@ class Soak:
             self._world.delete(policy)
         return self._sum_up(self._judgement())
 
-    def _upset(self, rng: Random, end: float, steps: float) -> None:
+    def fill(self) -> None:
+        """Creates again whatever was deleted."""
+        for policy in self._world.policies:
+            if not policy.uid:
+                self._world.create(policy)
+
+    def weigh(self) -> bool:
+        """Whether the memory of each process that lived long enough was level."""
+        flaws = []
+        for process, trend in self._world.scale.trends().items():
+            self.summary.trends.append(trend)
+            if not trend.level:
+                flaws.append(Flaw(kind="wrong", what=f"memory of {process}: {trend}", policy=""))
+        return self._sum_up(Judgement(flaws=flaws))
+
+    def _upset(self, disorder: Disorder, rng: Random, end: float, steps: float) -> None:
         step = 0
         while step < steps and time.monotonic() < end:
             step += 1
             self._mend(time.monotonic())
-            if len(self._broken) < _FAULTS_AT_ONCE and rng.random() < self._disorder.faulty:
-                self._break(rng)
+            if len(self._broken) < _FAULTS_AT_ONCE and rng.random() < disorder.faulty:
+                self._break(disorder.faults, rng)
             else:
-                self._change(rng)
-            time.sleep(rng.uniform(0, self._disorder.longest_pause))  # as people and failures come
+                self._change(disorder.changes, rng)
+            time.sleep(rng.uniform(0, disorder.longest_pause))  # as people and failures come
 
-    def _break(self, rng: Random) -> None:
-        name = rng.choice([*self._disorder.faults])
-        fault = self._disorder.faults[name]
+    def _break(self, faults: Faults, rng: Random) -> None:
+        name = rng.choice([*faults])
+        fault = faults[name]
         until = time.monotonic() + rng.uniform(0, fault.longest)
         broken = fault.inject(self._world, rng)
         if broken is not None:
@@ -149,8 +190,7 @@ class Soak:
             self._world.down.add(broken.what)
             self._broken.append((until, broken))
 
-    def _change(self, rng: Random) -> None:
-        changes = self._disorder.changes
+    def _change(self, changes: Changes, rng: Random) -> None:
         [name] = rng.choices([*changes], [weight for weight, _ in changes.values()])
         change = changes[name][1]
         if not change.needs & self._world.down and change.apply(self._world, rng):
@@ -230,17 +270,19 @@ class Soak:
         circumstances = Circumstances(disturbed=world.disturbances.overlap)
         with world.watch.lock:
             history = world.watch.history
-            self.summary.findings = len(history.findings)
-            self.summary.versions = history.versions
-            self.summary.largest = history.largest
-            return judge(history, evidence, circumstances)
+            findings, versions, excused = self._seen_before
+            self.summary.findings = findings + len(history.findings)
+            self.summary.versions = versions + history.versions
+            self.summary.largest = max(self.summary.largest, history.largest)
+            judgement = judge(history, evidence, circumstances)
+        self.summary.excused = excused + judgement.excused
+        return judgement
 
     def _sum_up(self, judgement: Judgement) -> bool:
         known = set(self.summary.flaws)
         new = [flaw for flaw in judgement.flaws if flaw not in known]
         self.summary.flaws += new
-        self.summary.excused = judgement.excused
-        self.summary.memory = max(self.summary.memory, self._world.largest_memory())
+        self.summary.memory = max(self.summary.memory, self._world.scale.most())
         for flaw in new:
             self._say(f"{flaw.kind.upper()} {flaw.policy} {flaw.what}")
         return not judgement.flaws

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from tests.soak.estate import CHANNELS, Agents, Governed, channel_name
 from tests.soak.etcd import EtcdWatch
+from tests.soak.memory import Scale
 from tests.support.api import Api
 from tests.support.cluster import Cluster
 from tests.support.enforcing import source as enforced_source
@@ -59,6 +59,7 @@ class World:
     platform: Platform
     playbooks: Playbooks
     watch: EtcdWatch
+    scale: Scale
     namespace: str
     agents: Agents
     policies: list[Governed]
@@ -82,13 +83,6 @@ class World:
         """The replica that says so of itself, if one does."""
         answering = [each for each in self.pair.both if each.running and each.name not in self.down]
         return next((each for each in answering if role(each) == "leader"), None)
-
-    def largest_memory(self) -> float:
-        """Of both replicas, the resident memory of the larger one, in MiB."""
-        running = [each.process for each in self.pair.both if each.process]
-        files = [Path(f"/proc/{process.pid}/status").read_text() for process in running]
-        found = [line.split() for file in files for line in file.splitlines()]
-        return max(int(words[1]) / 1024 for words in found if words[:1] == ["VmRSS:"])
 
     def served(self) -> bool:
         """Whether the API server serves policies: it is ready a moment earlier."""
@@ -118,7 +112,7 @@ def soaked(
     policies_under: Callable[[Agents], list[Governed]],
 ) -> Iterator[World]:
     """A world with all its policies in place, and nothing of it afterwards."""
-    cluster, playbooks = Cluster(stack), Playbooks(stack)
+    cluster, playbooks, scale = Cluster(stack), Playbooks(stack), Scale(pair)
     with ExitStack() as opened:
         api = opened.enter_context(Api.of(stack))
         cluster.apply(allowed_namespace(namespace))
@@ -138,6 +132,7 @@ def soaked(
             platform=platform,
             playbooks=playbooks,
             watch=watch,
+            scale=scale,
             namespace=namespace,
             agents=agents,
             policies=policies,
@@ -148,6 +143,7 @@ def soaked(
             world.create(each)
         ours = ("governancepolicies,governancemutes", "--all", "-n", namespace)
         opened.callback(lambda: stack.kubectl("delete", *ours))
+        opened.enter_context(scale.weighing())
         yield world
 
 

@@ -10,16 +10,19 @@ from governor_local.operator_process import OperatorProcess
 
 
 def series(
-    operator: OperatorProcess, name: str, **labels: str
+    operator: OperatorProcess, name: str | None = None, **labels: str
 ) -> list[tuple[dict[str, str], float]]:
-    """The samples of a metric that have these labels: all their labels, and the value."""
+    """The samples of a metric that have these labels: all their labels, and the value.
+
+    No name: of all metrics.
+    """
     url = f"http://127.0.0.1:{operator.metrics_port}/metrics"
     text = httpx.get(url, trust_env=False, timeout=10).text
     return [
         (sample.labels, sample.value)
         for family in text_string_to_metric_families(text)
         for sample in family.samples
-        if sample.name == name and labels.items() <= sample.labels.items()
+        if name in (None, sample.name) and labels.items() <= sample.labels.items()
     ]
 
 
