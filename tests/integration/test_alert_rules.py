@@ -82,6 +82,7 @@ HEALTHY = {
     'governor_leader{pod="governor-2"}': "0x60",
     # The clock of these tests starts at 0 and so do the ticks: one a minute.
     "governor_last_tick_timestamp_seconds": "0+60x60",
+    'governor_policies_overdue{pod="governor-1"}': "0x60",
     'governor_channel_ready{channel="oncall"}': "1x60",
     'governor_lateness_seconds_bucket{le="0.1"}': "0+10x60",
     'governor_lateness_seconds_bucket{le="5"}': "0+10x60",
@@ -135,6 +136,14 @@ def test_ticks_that_stop_are_noticed_while_the_process_still_answers(
     stuck = HEALTHY | {"governor_last_tick_timestamp_seconds": "600x60"}
 
     judge(promtool, tmp_path, stuck, "20m", {"GovernorTicksStopped": [{}]})
+
+
+def test_policies_that_stay_overdue_are_noticed(promtool: Path, tmp_path: Path) -> None:
+    """Not those that the sweeper helps at once."""
+    slow = HEALTHY | {'governor_policies_overdue{pod="governor-1"}': "0x5 3x5 0x3 2x47"}
+
+    judge(promtool, tmp_path, slow, "15m", {})
+    judge(promtool, tmp_path, slow, "30m", {"GovernorPoliciesOverdue": [{}]})
 
 
 def test_evaluations_that_start_late_for_ten_minutes_are_noticed(
