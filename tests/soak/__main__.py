@@ -79,7 +79,11 @@ def _soak(folder: Path, seed: int, seconds: Mapping[str, float]) -> Summary:
             with soaking(AMONG_MANY, partial(crowd, AMONG_MANY, MANY)) as soak:
                 soak.round(CROWDED, seconds=seconds["crowd"] / 3)
                 soak.fill()
-                soak.round(CHURNING, seconds=seconds["crowd"] * 2 / 3)
+                soak.round(CHURNING, seconds=ROUND_SECONDS)  # the height of a burst is known then
+                soak.fill()
+                soak.weigh_from_now()
+                _rounds(soak, CHURNING, seconds["crowd"] * 2 / 3)
+                soak.fill()
                 soak.weigh()
                 soak.empty()
                 _say(f"{MANY} policies: {summary}")
@@ -87,6 +91,7 @@ def _soak(folder: Path, seed: int, seconds: Mapping[str, float]) -> Summary:
             rng = Random(f"{seed}/estate")  # noqa: S311 - to be repeated
             with soaking(NAMESPACE, partial(estate, stack, NAMESPACE, rng, POLICIES)) as soak:
                 _rounds(soak, EVERYTHING, seconds["estate"] * 0.55)
+                soak.weigh_from_now()
                 _rounds(soak, LASTING, seconds["estate"] * 0.45)
                 soak.weigh()
     return summary

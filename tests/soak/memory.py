@@ -1,7 +1,9 @@
 """Whether memory is level: the resident memory of each replica, process by process.
 
 A process that was killed starts anew, so each life is judged by itself, and only one that
-was long enough. It counts from when the process first led: a leader keeps more.
+was long enough. It counts from when the process first led: a leader keeps more. And only
+under load that is the same all the time: what a burst needs at its height is not given back
+to the system, so rest before a burst would look like growth.
 """
 
 import threading
@@ -91,6 +93,7 @@ class Scale:
         self._over = threading.Event()
         self._lives: defaultdict[tuple[str, int], list[Sample]] = defaultdict(list)
         self._lock = threading.Lock()
+        self._most = 0.0
 
     @contextmanager
     def weighing(self) -> Iterator[None]:
@@ -108,6 +111,11 @@ class Scale:
             for thread in threads:
                 thread.join()
 
+    def begin(self) -> None:
+        """What was weighed so far is forgotten: from now on the load is of one kind."""
+        with self._lock:
+            self._lives.clear()
+
     def trends(self) -> dict[str, Trend]:
         """Those of all lives that can be judged, by replica and process."""
         with self._lock:
@@ -117,8 +125,7 @@ class Scale:
 
     def most(self) -> float:
         """MiB that a replica had at any time."""
-        with self._lock:
-            return max((each.mib for life in self._lives.values() for each in life), default=0)
+        return self._most
 
     def _run(self, replica: OperatorProcess) -> None:
         with httpx.Client(trust_env=False, timeout=_ANSWERS_WITHIN) as client:
@@ -140,3 +147,4 @@ class Scale:
             sample = Sample(at=time.monotonic(), mib=mib, leads=role == "leader")
             with self._lock:
                 self._lives[replica.name, process.pid].append(sample)
+                self._most = max(self._most, mib)

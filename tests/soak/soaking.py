@@ -159,6 +159,10 @@ class Soak:
             if not policy.uid:
                 self._world.create(policy)
 
+    def weigh_from_now(self) -> None:
+        """What `weigh` judges begins now, and goes on under the same load."""
+        self._world.scale.begin()
+
     def weigh(self) -> bool:
         """Whether the memory of each process that lived long enough was level."""
         flaws = []
