@@ -139,6 +139,7 @@ def test_metrics_say_what_the_status_says(
     assert value(operator, "governor_probe_duration_seconds_count", **durations)
     runs = value(operator, "governor_lateness_seconds_count") or 0
     ticked = value(operator, "governor_last_tick_timestamp_seconds") or 0
+    assert value(operator, "governor_event_loop_lag_seconds_count")
     for target in ("sink", "event"):
         # Of all policies together: what others left to be told takes its time.
         eventually(partial(nothing_pending, operator, target), PATIENCE)

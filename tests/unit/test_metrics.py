@@ -285,12 +285,22 @@ def test_lateness_and_deliveries_are_counted(scraped: Scraped) -> None:
     assert delivered == pytest.approx(1)
 
 
+def test_the_loops_lag_is_counted(scraped: Scraped) -> None:
+    """A histogram without labels."""
+    scraped.telemetry.lagged(0.3)
+
+    assert scraped.value("governor_event_loop_lag_seconds_count") == pytest.approx(1)
+    assert scraped.value("governor_event_loop_lag_seconds_bucket", le="0.5") == pytest.approx(1)
+    assert scraped.value("governor_event_loop_lag_seconds_bucket", le="0.25") == pytest.approx(0)
+
+
 def test_the_exposition_names_what_runs_and_invents_nothing(scraped: Scraped) -> None:
     """Before anything happened only true figures are there."""
     text = generate_latest(scraped.telemetry.registry).decode()
     samples = [line for line in text.splitlines() if line.startswith("governor_")]
+    histograms = ("governor_lateness_", "governor_event_loop_lag_")
 
-    assert [line for line in samples if "lateness" not in line] == [
+    assert [line for line in samples if not line.startswith(histograms)] == [
         'governor_pending{target="sink"} 0.0',
         'governor_pending{target="event"} 0.0',
         'governor_pending{target="dispatch"} 0.0',

@@ -23,6 +23,7 @@ from governor.values.reasons import Reason
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for each, of no use
 
 _LATENESS_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
+_LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _PROBE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
 _NO_SUCH_SOURCE = ""
@@ -49,6 +50,12 @@ class PrometheusTelemetry(Telemetry):
             "governor_lateness_seconds",
             "Seconds between the time of a slot and the start of its run.",
             buckets=_LATENESS_BUCKETS,
+            registry=registry,
+        )
+        self._lag = Histogram(
+            "governor_event_loop_lag_seconds",
+            "Seconds by which the event loop woke too late, looked at every 0.1 s.",
+            buckets=_LAG_BUCKETS,
             registry=registry,
         )
         self._durations = Histogram(
@@ -139,6 +146,10 @@ class PrometheusTelemetry(Telemetry):
     def late(self, seconds: float) -> None:
         """A slot was started so long after its time; never before it."""
         self._lateness.observe(max(seconds, 0.0))
+
+    def lagged(self, seconds: float) -> None:
+        """The event loop woke so much too late."""
+        self._lag.observe(seconds)
 
     def probed(self, kind: str, source: str, seconds: float, outcome: Outcome) -> None:
         """A probe took so long and yielded this."""

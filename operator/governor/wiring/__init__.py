@@ -36,6 +36,7 @@ from governor.handlers.running import Kopf
 from governor.settings import DatabaseSettings, Settings
 from governor.stopping import stopped_by_signals, unless
 from governor.telemetry.health import Liveness
+from governor.telemetry.loop_lag import watch_loop
 from governor.telemetry.metrics import PrometheusTelemetry
 from governor.telemetry.server import serving
 from governor.wiring.joining import joined
@@ -140,7 +141,8 @@ async def run(settings: Settings) -> None:
             "leading": _leading(leadership, caches, new_term, stop),
             "kopf": kopf.run(stop),
         }
-        await _together(stop, stoppable, endless={"reconciling": reconciler.run()})
+        endless = {"reconciling": reconciler.run(), "loop lag": watch_loop(telemetry.lagged)}
+        await _together(stop, stoppable, endless=endless)
     _log.info("operator stopped")
 
 
