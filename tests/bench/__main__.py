@@ -1,0 +1,86 @@
+"""`make bench`: what so many policies cost, and how late they run."""
+
+import argparse
+import json
+import platform
+import pstats
+import sys
+import time
+from pathlib import Path
+
+from tests.bench.estate import CHECKS, Estate
+from tests.bench.measuring import measure
+from tests.bench.results import figures
+from tests.bench.rig import Cores, Rig, rig
+from tests.bench.tables import Conditions, as_json, as_table
+
+RESULTS = Path(".bench")
+FLIPPING_SHARE = 0.01
+MOST_FAULTS = 0.001
+"""So great a share of failed checks is an accident; more, and the figures mean nothing."""
+_PROFILED_LINES = 25
+
+
+def main() -> int:
+    """Measures, and tells; 1 if the checks failed that were to be measured."""
+    parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
+    parser.add_argument("--policies", type=int, default=100)
+    parser.add_argument("--minutes", type=float, default=3)
+    parser.add_argument("--mode", choices=("steady", "flips"), default="steady")
+    parser.add_argument("--profile", type=float, default=0, metavar="SECONDS")
+    given = parser.parse_args()
+    flipping = max(round(FLIPPING_SHARE * given.policies), 1) if given.mode == "flips" else 0
+    estate = Estate(policies=given.policies, flipping=flipping)
+    cores = Cores.take()
+    with rig(cores) as made:
+        seen = measure(made, estate, given.minutes, _say)
+        if given.profile:
+            _profile(made, given.profile, RESULTS / f"{given.mode}-{given.policies}.pstats")
+    found = figures(seen)
+    conditions = Conditions(
+        command=f"make bench N={given.policies} MINUTES={given.minutes:g} MODE={given.mode}",
+        mode=given.mode,
+        policies=given.policies,
+        checks=CHECKS,
+        flipping=flipping,
+        minutes=given.minutes,
+        cpu=_cpu_model(),
+        cores=2 if cores.apart else 1,
+        apart=cores.apart,
+        python=platform.python_version(),
+    )
+    RESULTS.mkdir(exist_ok=True)
+    file = RESULTS / f"{given.mode}-{given.policies}.json"
+    file.write_text(json.dumps(as_json(conditions, found), indent=1) + "\n")
+    print(as_table(conditions, found))
+    _say(f"all figures: {file}")
+    if not found["checks"] or found["faults"] > MOST_FAULTS * found["checks"]:
+        _say(
+            f"{found['faults']:.0f} of {found['checks']:.0f} checks failed: see the operator's log"
+        )
+        return 1
+    return 0
+
+
+def _profile(made: Rig, seconds: float, file: Path) -> None:
+    """Profiles the operator's main thread, and prints what costs most."""
+    RESULTS.mkdir(exist_ok=True)
+    _say(f"profiling for {seconds:g} s")
+    with made.operator.profiled(file):
+        time.sleep(seconds)
+    profile = pstats.Stats(str(file)).strip_dirs()
+    for order in ("tottime", "cumulative"):
+        profile.sort_stats(order).print_stats(_PROFILED_LINES)
+
+
+def _cpu_model() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    return next((line.partition(":")[2].strip() for line in lines if "model name" in line), "?")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,81 @@
+"""One run of the bench: start, warm up, measure, apply, and what came of it."""
+
+import json
+import time
+from collections.abc import Callable
+
+from tests.bench import reckoning
+from tests.bench.estate import Estate
+from tests.bench.readings import Reader
+from tests.bench.results import Observations
+from tests.bench.rig import SCRAPE_SECONDS, Rig
+from tests.bench.watching import StatusWatch
+
+Say = Callable[[str], None]
+
+START_SECONDS = 300
+"""So long it may take until every policy is evaluated."""
+MEMORY_SECONDS = 5
+APPLIES = 5
+_LATE = "late"
+"""What the names of policies begin with that are applied while the others run."""
+
+
+def measure(rig: Rig, estate: Estate, minutes: float, say: Say) -> Observations:
+    """Has the operator carry the estate for so many minutes after it has warmed up."""
+    applying = time.monotonic()
+    rig.apply(estate)
+    applied = time.monotonic() - applying
+    say(f"{estate.policies} policies are applied, in {applied:.0f} s; the operator starts")
+    with StatusWatch(rig.stack) as watch:
+        started = time.monotonic()
+        rig.operator.start()
+        everybody = watch.wait(estate.name, estate.policies, START_SECONDS)
+        evaluated = max(each.at for each in everybody) - started
+        uids = watch.uids()
+        say(f"all are evaluated, {evaluated:.1f} s after the start; warming up")
+    reader = Reader(rig)
+    # A whole interval: the first slots of the grid follow all at once upon the start.
+    time.sleep(estate.interval)
+    say(f"measuring for {minutes:g} minutes")
+    seconds = 60 * minutes
+    before, began = reader.read(), time.time()
+    memory = [(time.monotonic(), reader.memory())]
+    while (left := before.at + seconds - time.monotonic()) > 0:
+        time.sleep(min(left, MEMORY_SECONDS))
+        memory.append((time.monotonic(), reader.memory()))
+    after, ended = reader.read(), time.time()
+    say("measured; now policies are applied one by one")
+    to_status = [_applied(rig, number) for number in range(APPLIES)]
+    # The last runs of the window have been scraped by then.
+    time.sleep(max(ended + SCRAPE_SECONDS + 1 - time.time(), 0))
+    runs, series = [], 0
+    for policy, check, values in reader.values(time.time() - began):
+        if policy in uids:
+            series += 1
+            moments = (estate.evaluated_at(policy, check, each) for each in dict.fromkeys(values))
+            runs += [
+                (moment, reckoning.offset(moment, uids[policy], estate.interval))
+                for moment in moments
+                if began <= moment < began + seconds
+            ]
+    return Observations(
+        before=before,
+        after=after,
+        memory=memory,
+        runs=sorted(runs),
+        expected_runs=series * seconds / estate.interval,
+        applied_seconds=applied,
+        evaluated_seconds=evaluated,
+        to_status=to_status,
+    )
+
+
+def _applied(rig: Rig, number: int) -> float:
+    """Seconds from the start of `kubectl apply` of a new policy to its status."""
+    manifest = Estate(policies=APPLIES, name=_LATE).manifest(number)
+    name = manifest["metadata"]["name"]
+    with StatusWatch(rig.stack) as watch:
+        began = time.monotonic()
+        rig.stack.kubectl("apply", "-f", "-", input=json.dumps(manifest))
+        return watch.wait(name, 1, START_SECONDS)[0].at - began
