@@ -10,13 +10,17 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # Of `make test`, each with a stack of its own: most tests wait.
 WORKERS ?= 3
-# Of `make soak`.
-MINUTES ?= 20
+# Of `make soak`, and of `make bench`.
+soak: MINUTES ?= 20
+bench: MINUTES ?= 3
+# Of `make bench`: so many policies; steady or flips.
+N ?= 100
+MODE ?= steady
 
-.PHONY: help setup demo test soak lint audit types format crds lock mutants clean
+.PHONY: help setup demo test soak bench bench-counts lint audit types format crds lock mutants clean
 
 help: ## Show the targets
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 10
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 setup: $(INSTALLED) ## Install everything into .venv
 
@@ -39,6 +43,13 @@ test: $(INSTALLED) ## Run every test, e2e included (ARGS='-k name' for some)
 
 soak: $(INSTALLED) ## Faults, changes and deletions at random for MINUTES (SEED=n repeats one, ONLY=crowd a part)
 	$(BIN)/python -m tests.soak --minutes=$(MINUTES) $(if $(SEED),--seed=$(SEED)) $(if $(ONLY),--only=$(ONLY))
+
+bench: $(INSTALLED) ## What N policies cost, and how late they run (N=1000 MINUTES=3 MODE=flips PROFILE=30)
+	$(BIN)/python -m tests.bench --policies=$(N) --minutes=$(MINUTES) --mode=$(MODE) \
+	  $(if $(PROFILE),--profile=$(PROFILE))
+
+bench-counts: $(INSTALLED) ## Compare what can be counted with tests/bench/baseline.json (RENEW=1: write it)
+	$(BIN)/python -m tests.bench.counts $(if $(RENEW),--renew)
 
 lint: $(INSTALLED) ## Lint, check the format, the types and the layers
 	$(BIN)/ruff check .
