@@ -29,8 +29,8 @@ class Observations:
     applied_seconds: float
     evaluated_seconds: float
     """From the operator's start until every policy was evaluated."""
-    to_status: Sequence[float]
-    """Seconds from the start of a `kubectl apply` to the policy's status."""
+    to_status: Sequence[float | None]
+    """Seconds from the start of a `kubectl apply` to the policy's status; None: it never came."""
 
 
 def figures(seen: Observations) -> dict[str, Any]:
@@ -57,10 +57,7 @@ def figures(seen: Observations) -> dict[str, Any]:
         "prometheus_requests_per_check": _queries(seen) / checks if checks else None,
         "apply_all_seconds": seen.applied_seconds,
         "start_to_all_evaluated_seconds": seen.evaluated_seconds,
-        "kubectl_apply_to_status_seconds": {
-            "median": median(seen.to_status),
-            "max": max(seen.to_status),
-        },
+        "kubectl_apply_to_status_seconds": _waits(seen.to_status),
     }
 
 
@@ -156,6 +153,15 @@ def _etcd(seen: Observations, seconds: float) -> dict[str, float]:
 def _transactions(seen: Observations, checks: float) -> dict[str, float | None]:
     spent = reckoning.difference(seen.after.transactions, seen.before.transactions)
     return {name: count / checks if checks else None for name, count in spent.items()}
+
+
+def _waits(seconds: Sequence[float | None]) -> dict[str, float | None]:
+    came = [each for each in seconds if each is not None]
+    return {
+        "median": median(came) if came else None,
+        "max": max(came, default=None),
+        "never": float(len(seconds) - len(came)),
+    }
 
 
 def _queries(seen: Observations) -> float:

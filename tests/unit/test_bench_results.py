@@ -131,6 +131,15 @@ def test_memory_and_waits_are_told(found: dict[str, Any]) -> None:
     assert (waits["median"], waits["max"]) == pytest.approx((0.6, 0.7))
 
 
+def test_a_policy_that_was_never_evaluated_is_told() -> None:
+    """It has no time that could be averaged."""
+    waits = figures(replace(SEEN, to_status=[0.5, None]))["kubectl_apply_to_status_seconds"]
+    nobody = figures(replace(SEEN, to_status=[None]))["kubectl_apply_to_status_seconds"]
+
+    assert waits == {"median": 0.5, "max": 0.5, "never": 1}
+    assert nobody == {"median": None, "max": None, "never": 1}
+
+
 def test_the_table_and_the_json_say_the_same(found: dict[str, Any]) -> None:
     """The table is for people, with units."""
     told = as_json(CONDITIONS, found)
