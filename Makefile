@@ -17,7 +17,7 @@ bench: MINUTES ?= 3
 N ?= 100
 MODE ?= steady
 
-.PHONY: help setup demo test soak bench bench-counts lint audit types format crds lock mutants clean
+.PHONY: help setup demo test soak bench bench-counts bench-failover lint audit types format crds lock mutants clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,9 @@ soak: $(INSTALLED) ## Faults, changes and deletions at random for MINUTES (SEED=
 bench: $(INSTALLED) ## What N policies cost, and how late they run (N=1000 MINUTES=3 MODE=flips PROFILE=30)
 	$(BIN)/python -m tests.bench --policies=$(N) --minutes=$(MINUTES) --mode=$(MODE) \
 	  $(if $(PROFILE),--profile=$(PROFILE))
+
+bench-failover: $(INSTALLED) ## How long nobody evaluates N policies when their leader dies or restarts
+	$(BIN)/python -m tests.bench.failover --policies=$(N)
 
 bench-counts: $(INSTALLED) ## Compare what can be counted with tests/bench/baseline.json (RENEW=1: write it)
 	$(BIN)/python -m tests.bench.counts $(if $(RENEW),--renew)

@@ -118,13 +118,33 @@ class Rig:
 
     def apply(self, estate: Estate) -> None:
         """The estate's policies are there."""
-        Cluster(self.stack).apply(*estate.namespaces())
-        apply_policies(self.stack, estate.manifests())
+        apply_estate(self.stack, estate)
+
+
+def apply_estate(stack: Stack, estate: Estate) -> None:
+    """The estate's policies are there."""
+    Cluster(stack).apply(*estate.namespaces())
+    apply_policies(stack, estate.manifests())
 
 
 @contextmanager
 def rig(cores: Cores) -> Iterator[Rig]:
-    """A stack with what the policies measure, scraping the operator; all gone afterwards.
+    """What is measured; all gone afterwards.
+
+    Raises:
+        StackError: a server did not start, or refused something.
+    """
+    with governed_stack() as (stack, installation, folder):
+        operator = BenchedOperator(stack, installation, cores.operator)
+        _scrape(stack, operator)
+        yield Rig(stack, operator, cores, folder)
+        with contextlib.suppress(ProcessLookupError):
+            operator.stop()
+
+
+@contextmanager
+def governed_stack() -> Iterator[tuple[Stack, Installation, Path]]:
+    """A stack with what the policies measure, what an operator needs there, and a folder to use.
 
     Raises:
         StackError: a server did not start, or refused something.
@@ -133,21 +153,17 @@ def rig(cores: Cores) -> Iterator[Rig]:
     try:
         with Stack.up(name=folder.name, directory=folder / "stack") as stack:
             installation = install(stack)
-            operator = BenchedOperator(stack, installation, cores.operator)
-            _build(stack, operator)
-            yield Rig(stack, operator, cores, folder)
-            with contextlib.suppress(ProcessLookupError):
-                operator.stop()
+            _build(stack)
+            yield stack, installation, folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _build(stack: Stack, operator: OperatorProcess) -> None:
+def _build(stack: Stack) -> None:
     platform = Platform(stack)
     give_logins(stack, platform.build())
     platform.exporter.stop()  # no policy of the bench asks for its series
     stack.governed.execute(AGEING, database=DATABASE)
-    _scrape(stack, operator)
     samples = manifests.local_samples(stack.binaries.kubectl, manifests.Addresses.of(stack))
     wanted: list[dict[str, Any]] = [
         each for each in yaml.safe_load_all(samples) if each["kind"] == "GovernanceSource"
