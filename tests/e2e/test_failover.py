@@ -24,7 +24,9 @@ pytestmark = [pytest.mark.e2e]
 SOURCE = "failover"
 POLICIES = [f"p-{number:03}" for number in range(100)]
 AFTER_A_CRASH = timedelta(seconds=20)
-ROLLING = timedelta(seconds=3)
+ROLLING = timedelta(seconds=6)
+"""By far less than a Lease lasts, so it was given back. What it takes on a quiet machine, 3 s at
+most, is measured here, too, but asserted nowhere: docs/reliability.md has the figure."""
 PATIENCE = 60
 BAD = 3
 AT_ONCE = 10
@@ -63,6 +65,11 @@ def opened_once(cluster: Cluster, namespace: str) -> None:
     assert sorted(row["policy"] for row in cluster.rows(namespace)) == POLICIES
 
 
+def evaluated_after(moment: datetime, recorded: RecordingPrometheus) -> None:
+    """Waits until a policy is evaluated later than that."""
+    eventually(lambda: recorded.arrivals[-1] > moment, PATIENCE)
+
+
 def test_after_a_crash_the_other_evaluates_and_tells_once(
     cluster: Cluster,
     namespace: str,
@@ -79,7 +86,7 @@ def test_after_a_crash_the_other_evaluates_and_tells_once(
     leader.kill()
     recorded.value = BAD
     killed = datetime.now(UTC)
-    eventually(lambda: recorded.arrivals[-1] > killed + timedelta(seconds=1), PATIENCE)
+    evaluated_after(killed + timedelta(seconds=1), recorded)
 
     first = next(at for at in recorded.arrivals if at > killed)
     _log.info("after a crash the other evaluates within %s", first - killed)
@@ -101,7 +108,8 @@ def test_a_rolling_restart_leaves_no_gap(
     for _ in range(2):
         leader = pair.leader()
         leader.stop()
-        pair.leader()
+        # As in a rolling update: what starts is beside one that works, not in its stead.
+        evaluated_after(datetime.now(UTC), recorded)
         leader.start()
     opened_once(cluster, namespace)
 
