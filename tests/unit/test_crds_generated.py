@@ -148,16 +148,6 @@ def test_integers_are_64_bits_wide(resource: Resource) -> None:
     assert {field["format"] for field in integers} == {"int64"}
 
 
-def test_nothing_of_a_later_version_is_in_the_crds() -> None:
-    """A field enters a CRD together with the code that honours it."""
-    later = {"batching"}
-    names = {
-        path.rsplit(".", 1)[-1] for resource in RESOURCES for path, _ in fields(schema_of(resource))
-    }
-
-    assert names & later == set()
-
-
 def test_a_keyword_without_a_place_is_an_error() -> None:
     """The API server would drop it in silence, or refuse the whole CRD."""
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from governor.adapters.postgres import make_postgres
 from governor.adapters.prometheus import make_prometheus
 from governor.api.source import SourceSpec
-from governor.app.ports import Instrument
+from governor.app.ports import Instrument, Telemetry
 from governor.domain.sources import access_of
 from governor.values.outcomes import FaultError
 from governor.values.reasons import Reason
@@ -13,6 +13,10 @@ from governor.values.reasons import Reason
 
 class Instruments:
     """The `InstrumentMaker` for every kind of source there is."""
+
+    def __init__(self, telemetry: Telemetry | None = None) -> None:
+        """Builds instruments that tell how they ask, if there is whom to tell."""
+        self._telemetry = telemetry
 
     def make(
         self, name: str, spec: SourceSpec, secrets: Mapping[str, Mapping[str, bytes]]
@@ -23,7 +27,7 @@ class Instruments:
             FaultError: `SecretInvalid`, or `SourceNotFound` for a source of no known kind.
         """
         if spec.prometheus is not None:
-            return make_prometheus(name, spec.prometheus, secrets)
+            return make_prometheus(name, spec.prometheus, secrets, self._telemetry)
         if spec.postgres is not None:
             return make_postgres(name, spec.postgres, access_of(spec), secrets)
         raise FaultError(

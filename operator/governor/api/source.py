@@ -122,6 +122,12 @@ class PrometheusSource(SpecModel):
     timeout: Timeout | None = None
     """How long one query may take: 1s to 30s. Default: 5s."""
 
+    batching: bool | None = None
+    """Whether queries of several checks may be sent in one request, which costs the server and
+    the operator a small part of what one request each does. Each is sent alone first, and again
+    when it fails; its result is the same. Set it to false where a proxy must see each query as
+    its author wrote it. Default: true."""
+
     partial_response: bool | None = None
     """Whether a number may stand that the server calculated without some of its stores, as
     Thanos can; a check may then pass on what is missing. Default: false, and such an answer

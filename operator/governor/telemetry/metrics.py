@@ -71,6 +71,20 @@ class PrometheusTelemetry(Telemetry):
             ("source", "reason"),
             registry=registry,
         )
+        self._queries = Counter(
+            "governor_promql_queries_total",
+            "Queries of promql checks, by source and way: alone or batched in a request, or"
+            " shared with another check that was just asking the same.",
+            ("source", "way"),
+            registry=registry,
+        )
+        self._batches = Counter(
+            "governor_promql_batches_total",
+            "Requests with several queries, by source and outcome: answered, or divided as one"
+            " of the queries failed, was slow or warned.",
+            ("source", "outcome"),
+            registry=registry,
+        )
         self._deliveries = Counter(
             "governor_deliveries_total",
             "Ends of attempts to tell a transition, by target and outcome.",
@@ -159,6 +173,14 @@ class PrometheusTelemetry(Telemetry):
         if isinstance(outcome, Fault):
             self._faults.labels(source, outcome.reason).inc()
 
+    def queried(self, source: str, way: str, count: int) -> None:
+        """So many queries were asked in that way."""
+        self._queries.labels(source, way).inc(count)
+
+    def batched(self, source: str, outcome: str) -> None:
+        """A batch ended."""
+        self._batches.labels(source, outcome).inc()
+
     def delivered(self, target: str, outcome: str) -> None:
         """A delivery ended."""
         self._deliveries.labels(target, outcome).inc()
@@ -195,7 +217,13 @@ class PrometheusTelemetry(Telemetry):
         if ready is not None:
             self._source_ready.labels(name).set(ready)
             return
-        for metric in (self._source_ready, self._durations, self._faults):
+        for metric in (
+            self._source_ready,
+            self._durations,
+            self._faults,
+            self._queries,
+            self._batches,
+        ):
             metric.remove_by_labels({"source": name})
 
     def channel_ready(self, name: str, ready: bool | None) -> None:

@@ -61,7 +61,7 @@ def joined(
     clock, namespaces = SystemClock(), Namespaces()
     secrets = KubernetesSecretReader(connection, namespace=settings.namespace)
     sources = SourceDirectory(
-        maker=Instruments(),
+        maker=Instruments(telemetry),
         secrets=secrets,
         namespaces=namespaces,
         store=FencedStatusStore(source_store(connection), authority),

@@ -1,5 +1,6 @@
 """Telemetry that a test can read back."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from governor.api.status import PolicyStatus
@@ -24,6 +25,10 @@ class InMemoryTelemetry(Telemetry):
     statuses: dict[ObjectKey, PolicyStatus] = field(default_factory=dict)
     lateness: list[float] = field(default_factory=list)
     probings: list[Probing] = field(default_factory=list)
+    queries: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Source and way → how many queries."""
+    batches: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Source and outcome → how many batches."""
     deliveries: list[tuple[str, str]] = field(default_factory=list)
     ticks: int = 0
     misses: list[tuple[str, int, int]] = field(default_factory=list)
@@ -54,6 +59,14 @@ class InMemoryTelemetry(Telemetry):
     def probed(self, kind: str, source: str, seconds: float, outcome: Outcome) -> None:
         """Keeps the probing."""
         self.probings.append(Probing(kind=kind, source=source, seconds=seconds, outcome=outcome))
+
+    def queried(self, source: str, way: str, count: int) -> None:
+        """Counts them."""
+        self.queries[source, way] += count
+
+    def batched(self, source: str, outcome: str) -> None:
+        """Counts it."""
+        self.batches[source, outcome] += 1
 
     def delivered(self, target: str, outcome: str) -> None:
         """Keeps the delivery."""

@@ -1,4 +1,4 @@
-"""Measures from Prometheus, or whatever speaks its HTTP API, one instant query a check."""
+"""Measures from Prometheus, or whatever speaks its HTTP API: instant queries, in batches."""
 
 from governor.adapters.prometheus.instrument import PrometheusInstrument
 from governor.adapters.prometheus.making import make_prometheus

@@ -1,14 +1,17 @@
 """Builds the instrument of a Prometheus source, without connecting."""
 
 from governor import __version__
+from governor.adapters.memory.telemetry import InMemoryTelemetry
 from governor.adapters.prometheus.answers import PLACE
 from governor.adapters.prometheus.instrument import PrometheusInstrument
-from governor.adapters.prometheus.queries import SingleQueryRunner
+from governor.adapters.prometheus.queries import Requests
+from governor.adapters.prometheus.runner import SourceQueries
 from governor.adapters.web.credentials import Secrets, credentials
 from governor.adapters.web.exchange import Exchange
 from governor.adapters.web.headers import secret_headers
 from governor.adapters.web.trust import trust, unusable
 from governor.api.source import PrometheusSource
+from governor.app.ports import Telemetry
 from governor.values.durations import seconds
 from governor.values.outcomes import FaultError
 from governor.values.reasons import Reason
@@ -17,13 +20,16 @@ TIMEOUT = "5s"
 """The whole time of one query, where the source does not say."""
 
 
-def make_prometheus(name: str, spec: PrometheusSource, secrets: Secrets) -> PrometheusInstrument:
+def make_prometheus(
+    name: str, spec: PrometheusSource, secrets: Secrets, telemetry: Telemetry | None = None
+) -> PrometheusInstrument:
     """The instrument of a source.
 
     Args:
-        name: of the source, for messages.
+        name: of the source, for messages and metrics.
         spec: where the server is, and how to speak to it.
         secrets: every Secret that the spec names and that exists.
+        telemetry: told how queries are asked. Default: nobody is.
 
     Raises:
         FaultError: `SecretInvalid`, or `SourceNotFound` where the url leads nowhere.
@@ -43,5 +49,10 @@ def make_prometheus(name: str, spec: PrometheusSource, secrets: Secrets) -> Prom
         deadline_seconds=seconds(spec.timeout or TIMEOUT),
         place=PLACE,
     )
-    runner = SingleQueryRunner(exchange, known.redact, partial=bool(spec.partial_response))
-    return PrometheusInstrument(runner)
+    requests = Requests(exchange, known.redact, partial=bool(spec.partial_response))
+    batching = spec.batching is None or spec.batching
+    return PrometheusInstrument(
+        SourceQueries(
+            requests, source=name, telemetry=telemetry or InMemoryTelemetry(), batching=batching
+        )
+    )

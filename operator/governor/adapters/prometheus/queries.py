@@ -1,7 +1,8 @@
-"""The seam between checks and requests: today one request a query, later batches."""
+"""The seam between checks and requests, and how one request is made."""
 
 import asyncio
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
 from typing import Protocol
@@ -57,8 +58,20 @@ class QueryRunner(Protocol):
         """Lets go of every connection."""
 
 
-class SingleQueryRunner:
-    """A QueryRunner that sends each query in a request of its own."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """The answer to one query."""
+
+    data: object
+    """Complete and without warnings."""
+    seconds: float
+    """From sending to the answer's end."""
+    size: int
+    """Bytes of the answer."""
+
+
+class Requests:
+    """Sends a query, whether one check's or a batch, in one request."""
 
     def __init__(
         self,
@@ -80,36 +93,57 @@ class SingleQueryRunner:
         self._get_until = 0.0
         """In the event loop's time."""
 
-    async def instant(self, expression: str, at: datetime) -> object:
+    @property
+    def deadline_seconds(self) -> float:
+        """How long one request may take."""
+        return self._exchange.deadline_seconds
+
+    async def ask(self, expression: str, at: datetime, *, patience: float = 1.0) -> Reply:
+        """The answer to a query.
+
+        Args:
+            expression: in PromQL.
+            at: what `time()` is in it.
+            patience: the part of the deadline that it may take.
+
+        Raises:
+            FaultError: why there is none.
+        """
+        seconds = self.deadline_seconds * patience
         fields = {
             "query": expression,
             "time": f"{at.timestamp():.3f}",
-            "timeout": f"{self._exchange.deadline_seconds * _SERVER_SHARE:.3f}",
+            "timeout": f"{seconds * _SERVER_SHARE:.3f}",
             # Thanos' own. It would else answer with what it has; others ignore it.
             "partial_response": str(self._partial).lower(),
         }
-        return self._read(await self._query(fields))
+        answer = await self._query(fields, seconds)
+        return Reply(data=self._read(answer), seconds=answer.seconds, size=len(answer.body))
 
     async def version(self) -> str:
         answer = await self._exchange.ask("GET", "api/v1/status/buildinfo")
         if answer.status in _NO_BUILD_INFORMATION:
-            self._read(await self._query({"query": "1"}))
+            self._read(await self._query({"query": "1"}, self.deadline_seconds))
             return "unknown"
         return version_of(self._read(answer))
 
     async def close(self) -> None:
         await self._exchange.close()
 
-    async def _query(self, fields: Mapping[str, str]) -> Answer:
+    async def _query(self, fields: Mapping[str, str], seconds: float) -> Answer:
         """The answer to a POST; where that is refused, to a GET, within the same deadline.
 
         Urls are shorter than forms, and logs keep them: so POST is tried anew now and then.
         """
-        until = self._exchange.deadline()
         now = asyncio.get_running_loop().time()
+        until = now + seconds
         posting = now >= self._get_until
         if posting:
-            answer = await self._exchange.ask("POST", _QUERY, form=fields)
+            whole = seconds == self.deadline_seconds
+            # Without a deadline of ours, a timeout says whether the request was sent at all.
+            answer = await self._exchange.ask(
+                "POST", _QUERY, form=fields, until=None if whole else until
+            )
             if answer.status not in _POST_REFUSED:
                 return answer
         answer = await self._exchange.ask("GET", _QUERY, query=fields, until=until)

@@ -11,6 +11,8 @@ class Answer:
     body: bytes
     retry_after: str | None = None
     """When to come back, as the server wrote it: seconds, or an HTTP date."""
+    seconds: float = 0.0
+    """From sending to the answer's end, without the wait for a turn to send."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -152,6 +152,7 @@ def _broken(error: httpx.HTTPError | ssl.SSLError) -> bool:
 
 async def _ask(answering: AbstractAsyncContextManager[httpx.Response], place: Place) -> Answer:
     """The answer, read to its end."""
+    began = asyncio.get_running_loop().time()
     async with answering as response:
         body = bytearray()
         async for chunk in response.aiter_raw():
@@ -165,6 +166,7 @@ async def _ask(answering: AbstractAsyncContextManager[httpx.Response], place: Pl
             status=response.status_code,
             body=bytes(body),
             retry_after=response.headers.get("retry-after"),
+            seconds=asyncio.get_running_loop().time() - began,
         )
 
 

@@ -30,6 +30,12 @@ class Telemetry(Protocol):
     def probed(self, kind: str, source: str, seconds: float, outcome: Outcome) -> None:
         """A probe took so long and yielded this."""
 
+    def queried(self, source: str, way: str, count: int) -> None:
+        """So many queries were asked: `alone`, `batched`, or `shared` with another check's."""
+
+    def batched(self, source: str, outcome: str) -> None:
+        """A batch of queries was `answered`, or failed and was `divided`."""
+
     def delivered(self, target: str, outcome: str) -> None:
         """A delivery ended: `delivered`, `adopted`, `retried`, `rejected`, `dropped`."""
 

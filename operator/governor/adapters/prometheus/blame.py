@@ -1,0 +1,16 @@
+"""Whose fault it is that a batch failed. Pure."""
+
+from governor.values.outcomes import Fault
+from governor.values.reasons import Reason
+
+_SERVERS = frozenset(
+    {Reason.UNREACHABLE, Reason.TLS_FAILED, Reason.AUTHENTICATION_FAILED, Reason.REDIRECTED}
+)
+"""What a query can't cause."""
+
+
+def of_the_server(fault: Fault) -> bool:
+    """Whether any query would have failed so."""
+    if fault.reason is Reason.SERVER_ERROR:  # A gateway's, if no Prometheus says why.
+        return ":" not in fault.message
+    return fault.reason in _SERVERS

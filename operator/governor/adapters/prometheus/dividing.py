@@ -1,0 +1,126 @@
+"""Asks queries together; where that fails, finds out whose fault it is.
+
+Whatever happens to a batch, each of its queries ends as it would have ended alone.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import datetime
+
+from governor.adapters.prometheus.batches import UnlikeBatchError, compose, joinable, split
+from governor.adapters.prometheus.blame import of_the_server
+from governor.adapters.prometheus.queries import Reply, Requests
+from governor.adapters.prometheus.standings import Standings
+from governor.adapters.prometheus.widths import Width
+from governor.app.ports import Telemetry
+from governor.values.outcomes import Fault, FaultError
+from governor.values.reasons import Reason
+
+PATIENCE = 0.5
+"""Of a query's timeout, what a batch may take: its queries took a fifth of it, all together."""
+
+Answered = object | Fault
+"""The `data` of an answer, or why there is none."""
+
+
+class Divider:
+    """Asks one source."""
+
+    def __init__(
+        self,
+        requests: Requests,
+        standings: Standings,
+        width: Width,
+        *,
+        source: str,
+        telemetry: Telemetry,
+    ) -> None:
+        """Uses and feeds what is known of the source's queries."""
+        self._requests = requests
+        self._standings = standings
+        self._width = width
+        self._source = source
+        self._telemetry = telemetry
+
+    async def alone(self, text: str, at: datetime) -> Answered:
+        """Asks one query by itself."""
+        self._telemetry.queried(self._source, "alone", 1)
+        try:
+            reply = await self._requests.ask(text, at)
+        except FaultError as error:
+            if not of_the_server(error.fault):
+                self._standings.failed_alone(text)
+            return error.fault
+        self._standings.answered_alone(
+            text, joinable=joinable(reply.data), seconds=reply.seconds, size=reply.size
+        )
+        self._width.worked()
+        return reply.data
+
+    async def together(self, texts: Sequence[str], at: datetime) -> list[Answered]:
+        """Asks for all of these, in one request if that works; their answers, in order."""
+        if len(texts) == 1:
+            return [await self.alone(texts[0], at)]
+        answers = await self._whole(texts, at)
+        if not isinstance(answers, Fault):
+            return answers
+        found = await self._divided(texts, at, answers)
+        failed = [text for text, it in zip(texts, found, strict=True) if isinstance(it, Fault)]
+        if not failed:
+            self._width.failed(len(texts))
+        elif len(failed) < len(texts):  # Where all fail, it is nobody's fault.
+            for text in failed:
+                self._standings.blamed(text)
+        return found
+
+    async def _whole(self, texts: Sequence[str], at: datetime) -> list[Answered] | Fault:
+        """The answers to a batch, or why it failed."""
+        try:
+            reply = await self._requests.ask(compose(texts), at, patience=PATIENCE)
+            answers = self._taken_apart(texts, reply)
+        except FaultError as error:
+            self._telemetry.batched(self._source, "divided")
+            return error.fault
+        self._telemetry.batched(self._source, "answered")
+        self._telemetry.queried(self._source, "batched", len(texts))
+        self._width.worked()
+        return answers
+
+    def _taken_apart(self, texts: Sequence[str], reply: Reply) -> list[Answered]:
+        """What each query was answered.
+
+        Raises:
+            FaultError: the server did not answer what it was asked.
+        """
+        try:
+            answers: list[Answered] = [*split(reply.data, len(texts))]
+        except UnlikeBatchError as error:
+            raise FaultError(Reason.MALFORMED_ANSWER, str(error)) from None
+        self._standings.answered_together(texts, seconds=reply.seconds, size=reply.size)
+        return answers
+
+    async def _divided(self, texts: Sequence[str], at: datetime, fault: Fault) -> list[Answered]:
+        """The answers to a batch that failed so, by asking in smaller parts."""
+        if of_the_server(fault):
+            # One is enough to see that; else an outage would cost more than ever.
+            first = await self.alone(texts[0], at)
+            if isinstance(first, Fault) and of_the_server(first):
+                return [first] * len(texts)
+            return [first, *await self._parts([texts[1:]], at)]
+        if fault.reason is Reason.TIMEOUT:
+            # Halving would take half a timeout each time, and the innocent would wait for it.
+            return await self._parts([[text] for text in texts], at)
+        middle = len(texts) // 2
+        return await self._parts([texts[:middle], texts[middle:]], at)
+
+    async def _parts(self, parts: Sequence[Sequence[str]], at: datetime) -> list[Answered]:
+        """The answers to all parts, asked at the same time, one after the other."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._part(part, at)) for part in parts]
+        return [answer for task in tasks for answer in task.result()]
+
+    async def _part(self, texts: Sequence[str], at: datetime) -> list[Answered]:
+        if len(texts) == 1:
+            return [await self.alone(texts[0], at)]
+        answers = await self._whole(texts, at)
+        return await self._divided(texts, at, answers) if isinstance(answers, Fault) else answers
