@@ -213,6 +213,8 @@ def test_the_series_of_a_deleted_source_go(scraped: Scraped) -> None:
     fault = Fault(reason=Reason.TIMEOUT, message="5 s")
     for source in ("gone", "stays"):
         scraped.telemetry.probed("sql", source, 1.0, fault)
+        scraped.telemetry.queried(source, "batched", 3)
+        scraped.telemetry.batched(source, "answered")
         scraped.telemetry.source_ready(source, ready=source == "stays")
     assert scraped.value("governor_source_ready", source="gone") == pytest.approx(0)
 
@@ -222,8 +224,24 @@ def test_the_series_of_a_deleted_source_go(scraped: Scraped) -> None:
         "governor_source_ready",
         "governor_probe_duration_seconds_count",
         "governor_probe_faults_total",
+        "governor_promql_queries_total",
+        "governor_promql_batches_total",
     ):
         assert [labels["source"] for labels in scraped.labels(metric)] == ["stays"]
+
+
+def test_queries_are_counted_by_the_way_they_were_asked(scraped: Scraped) -> None:
+    """Queries, not requests; batches by what came of them."""
+    scraped.telemetry.queried("prom", "alone", 1)
+    scraped.telemetry.queried("prom", "batched", 40)
+    scraped.telemetry.queried("prom", "batched", 2)
+    scraped.telemetry.batched("prom", "divided")
+
+    queries, batches = "governor_promql_queries_total", "governor_promql_batches_total"
+    assert scraped.value(queries, source="prom", way="alone") == 1
+    assert scraped.value(queries, source="prom", way="batched") == 42
+    assert scraped.value(queries, source="prom", way="shared") is None
+    assert scraped.value(batches, source="prom", outcome="divided") == 1
 
 
 def test_channels_are_ready_or_not_until_they_go(scraped: Scraped) -> None:

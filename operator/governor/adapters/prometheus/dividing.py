@@ -17,7 +17,11 @@ from governor.values.outcomes import Fault, FaultError
 from governor.values.reasons import Reason
 
 PATIENCE = 0.5
-"""Of a query's timeout, what a batch may take: its queries took a fifth of it, all together."""
+"""Of a query's timeout, what a batch and its parts may take, from the first to the last: its
+queries took a fifth of it, all together. After that each is asked alone."""
+
+_TOO_LATE = 0.05
+"""Of the timeout, what must be left of that for a part to be sent."""
 
 Answered = object | Fault
 """The `data` of an answer, or why there is none."""
@@ -61,10 +65,11 @@ class Divider:
         """Asks for all of these, in one request if that works; their answers, in order."""
         if len(texts) == 1:
             return [await self.alone(texts[0], at)]
-        answers = await self._whole(texts, at)
+        until = asyncio.get_running_loop().time() + self._requests.deadline_seconds * PATIENCE
+        answers = await self._whole(texts, at, until)
         if not isinstance(answers, Fault):
             return answers
-        found = await self._divided(texts, at, answers)
+        found = await self._divided(texts, at, until, answers)
         failed = [text for text, it in zip(texts, found, strict=True) if isinstance(it, Fault)]
         if not failed:
             self._width.failed(len(texts))
@@ -73,10 +78,16 @@ class Divider:
                 self._standings.blamed(text)
         return found
 
-    async def _whole(self, texts: Sequence[str], at: datetime) -> list[Answered] | Fault:
-        """The answers to a batch, or why it failed."""
+    async def _whole(
+        self, texts: Sequence[str], at: datetime, until: float
+    ) -> list[Answered] | Fault:
+        """The answers to a batch, or why it failed; `until` is in the event loop's time."""
+        left = until - asyncio.get_running_loop().time()
+        patience = left / self._requests.deadline_seconds
+        if patience < _TOO_LATE:
+            return Fault(reason=Reason.TIMEOUT, message="the batch took too long")
         try:
-            reply = await self._requests.ask(compose(texts), at, patience=PATIENCE)
+            reply = await self._requests.ask(compose(texts), at, patience=patience)
             answers = self._taken_apart(texts, reply)
         except FaultError as error:
             self._telemetry.batched(self._source, "divided")
@@ -99,28 +110,33 @@ class Divider:
         self._standings.answered_together(texts, seconds=reply.seconds, size=reply.size)
         return answers
 
-    async def _divided(self, texts: Sequence[str], at: datetime, fault: Fault) -> list[Answered]:
+    async def _divided(
+        self, texts: Sequence[str], at: datetime, until: float, fault: Fault
+    ) -> list[Answered]:
         """The answers to a batch that failed so, by asking in smaller parts."""
         if of_the_server(fault):
             # One is enough to see that; else an outage would cost more than ever.
             first = await self.alone(texts[0], at)
             if isinstance(first, Fault) and of_the_server(first):
                 return [first] * len(texts)
-            return [first, *await self._parts([texts[1:]], at)]
+            return [first, *await self._parts([texts[1:]], at, until)]
         if fault.reason is Reason.TIMEOUT:
-            # Halving would take half a timeout each time, and the innocent would wait for it.
-            return await self._parts([[text] for text in texts], at)
+            return await self._parts([[text] for text in texts], at, until)
         middle = len(texts) // 2
-        return await self._parts([texts[:middle], texts[middle:]], at)
+        return await self._parts([texts[:middle], texts[middle:]], at, until)
 
-    async def _parts(self, parts: Sequence[Sequence[str]], at: datetime) -> list[Answered]:
-        """The answers to all parts, asked at the same time, one after the other."""
+    async def _parts(
+        self, parts: Sequence[Sequence[str]], at: datetime, until: float
+    ) -> list[Answered]:
+        """The answers to all parts, which are asked at the same time."""
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._part(part, at)) for part in parts]
+            tasks = [group.create_task(self._part(part, at, until)) for part in parts]
         return [answer for task in tasks for answer in task.result()]
 
-    async def _part(self, texts: Sequence[str], at: datetime) -> list[Answered]:
+    async def _part(self, texts: Sequence[str], at: datetime, until: float) -> list[Answered]:
         if len(texts) == 1:
             return [await self.alone(texts[0], at)]
-        answers = await self._whole(texts, at)
-        return await self._divided(texts, at, answers) if isinstance(answers, Fault) else answers
+        answers = await self._whole(texts, at, until)
+        if isinstance(answers, Fault):
+            return await self._divided(texts, at, until, answers)
+        return answers
