@@ -36,6 +36,11 @@ from governor.values.reasons import Reason
 
 AT = dt.datetime(2026, 11, 22, 12, 0, 0, 250_000, tzinfo=dt.UTC)
 PROBE = Promql(source_ref=SourceRef(name="prometheus"), query="up")
+CROWD = [
+    Promql(source_ref=SourceRef(name="prometheus"), query=f"up + {number}")
+    for number in range(3 * CONCURRENCY)
+]
+"""Each asks something else: none shares another's answer."""
 GOOD = {"status": "success", "data": {"resultType": "scalar", "result": [1, "0.5"]}}
 TOKEN = "planted-token-4711"
 ACCESS = {"access": {"token": TOKEN.encode() + b"\n"}}
@@ -219,7 +224,7 @@ async def test_a_query_says_when_and_how_long() -> None:
     assert (asked.method, asked.path) == ("POST", "/prefix/api/v1/query")
     assert asked.form == {
         "query": "up",
-        "time": "1795348800.250",
+        "time": "1795348800.300",
         "timeout": "0.900",
         "partial_response": "false",
     }
@@ -279,9 +284,7 @@ async def test_a_crowd_at_a_hanging_source_keeps_its_deadlines() -> None:
     async with http_world(stalling()) as world:
         source = instrument(world.url)
         started = time.monotonic()
-        outcomes = await asyncio.gather(
-            *(source.measure(PROBE, AT) for _ in range(3 * CONCURRENCY))
-        )
+        outcomes = await asyncio.gather(*(source.measure(probe, AT) for probe in CROWD))
         took = time.monotonic() - started
         await source.close()
 
@@ -294,9 +297,7 @@ async def test_a_source_is_asked_so_much_at_a_time() -> None:
     """More queries than slots wait for each other, and all are answered."""
     async with http_world(slowly(answering_json(200, GOOD), 0.05)) as world:
         source = instrument(world.url, timeout="10s")
-        outcomes = await asyncio.gather(
-            *(source.measure(PROBE, AT) for _ in range(3 * CONCURRENCY))
-        )
+        outcomes = await asyncio.gather(*(source.measure(probe, AT) for probe in CROWD))
         await source.close()
 
     assert outcomes == [Measurement(value=0.5)] * 3 * CONCURRENCY
@@ -307,7 +308,7 @@ async def test_a_source_recovers_after_a_crowd() -> None:
     """Slots and connections of queries that timed out are free again."""
     async with http_world(stalling()) as world:
         source = instrument(world.url)
-        await asyncio.gather(*(source.measure(PROBE, AT) for _ in range(2 * CONCURRENCY)))
+        await asyncio.gather(*(source.measure(probe, AT) for probe in CROWD))
         world.behaviour = answering_json(200, GOOD)
 
         outcomes = [await source.measure(PROBE, AT) for _ in range(2 * CONCURRENCY)]
@@ -351,7 +352,7 @@ STEPS_OF_A_QUERY = 40
 
 async def cut_short(source: PrometheusInstrument, *, after: int) -> None:
     """As many queries as a source takes at once, all cancelled after so many turns."""
-    queries = [asyncio.create_task(source.measure(PROBE, AT)) for _ in range(CONCURRENCY)]
+    queries = [asyncio.create_task(source.measure(it, AT)) for it in CROWD[:CONCURRENCY]]
     for _ in range(after):
         await asyncio.sleep(0)
     for query in queries:

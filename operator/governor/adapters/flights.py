@@ -25,6 +25,8 @@ class Flights(Generic[KeyT, AnswerT]):
 
     def __init__(self) -> None:
         self._flights: dict[KeyT, _Flight[AnswerT]] = {}
+        self._tasks: set[asyncio.Task[AnswerT]] = set()
+        """Also those that nobody waits for any more."""
 
     async def join(self, key: KeyT, ask: Callable[[], Awaitable[AnswerT]]) -> tuple[AnswerT, bool]:
         """The answer, and whether another had asked for it already.
@@ -40,6 +42,8 @@ class Flights(Generic[KeyT, AnswerT]):
         joined = flight is not None
         if flight is None:
             flight = self._flights[key] = _Flight(asyncio.ensure_future(_awaited(ask)))
+            self._tasks.add(flight.task)
+            flight.task.add_done_callback(self._tasks.discard)
             flight.task.add_done_callback(lambda _: self._landed(key, flight))
         flight.waiting += 1
         try:
@@ -52,7 +56,7 @@ class Flights(Generic[KeyT, AnswerT]):
 
     async def close(self) -> None:
         """Ends what is under way, and waits until it has ended."""
-        tasks = [flight.task for flight in self._flights.values()]
+        tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
