@@ -4,7 +4,8 @@
 --
 --   governor_owner     owns the schema; `governor migrate` works as it. Never the operator.
 --   governor_writer    the operator: reads, inserts, and updates what may change of a
---                      finding. It can't delete, truncate, alter or create anything.
+--                      finding. It can't delete, truncate, alter or create anything, but for
+--                      the daily partitions of measurements, through functions made for that.
 --   governor_reader    people and dashboards: reads.
 --   governor_executor  whoever works on what findings became (docs/executors.md): calls the
 --                      functions made for that, and reads and writes no table.
@@ -89,5 +90,38 @@ BEGIN
   GRANT EXECUTE ON FUNCTION governance.claim_dispatch, governance.progress_dispatch,
     governance.finish_dispatch, governance.fail_dispatch, governance.skip_dispatch,
     governance.cancel_dispatch TO governor_executor;
+END
+$$;
+
+DO $$
+DECLARE
+  table_name text;
+  function_name text;
+BEGIN
+  IF pg_catalog.to_regclass('governance.governance_measurements') IS NULL THEN
+    RETURN;
+  END IF;
+  ALTER TABLE governance.governance_measurements OWNER TO governor_owner;
+  ALTER TABLE governance.governance_measurements_incoming OWNER TO governor_owner;
+  FOR table_name IN
+    SELECT c.relname FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+    WHERE i.inhparent = 'governance.governance_measurements'::pg_catalog.regclass
+  LOOP
+    EXECUTE pg_catalog.format('ALTER TABLE governance.%I OWNER TO governor_owner', table_name);
+  END LOOP;
+  GRANT SELECT ON governance.governance_measurements, governance.governance_measurements_incoming
+    TO governor_writer, governor_reader;
+  GRANT INSERT ON governance.governance_measurements_incoming TO governor_writer;
+
+  FOREACH function_name IN ARRAY ARRAY[
+    'store_measurements', 'make_measurement_partitions', 'drop_measurement_partitions'
+  ] LOOP
+    EXECUTE pg_catalog.format(
+      'ALTER FUNCTION governance.%I OWNER TO governor_owner', function_name);
+    EXECUTE pg_catalog.format('REVOKE ALL ON FUNCTION governance.%I FROM PUBLIC', function_name);
+  END LOOP;
+  GRANT EXECUTE ON FUNCTION governance.store_measurements,
+    governance.make_measurement_partitions, governance.drop_measurement_partitions
+    TO governor_writer;
 END
 $$;

@@ -14,8 +14,11 @@ EVENTS = "ai_governance_events"
 REVISIONS = "governance_policy_revisions"
 VERSION = "governance_schema_version"
 DISPATCHES = "governance_remediation_dispatch"
+MEASUREMENTS = "governance_measurements"
+INCOMING = "governance_measurements_incoming"
+TABLES = (EVENTS, REVISIONS, VERSION, DISPATCHES, MEASUREMENTS, INCOMING)
 
-READ: Allowed = {table: {"SELECT": ALL} for table in (EVENTS, REVISIONS, VERSION, DISPATCHES)}
+READ: Allowed = {table: {"SELECT": ALL} for table in TABLES}
 WRITE: Allowed = {
     EVENTS: {
         "SELECT": ALL,
@@ -36,6 +39,8 @@ WRITE: Allowed = {
     },
     REVISIONS: {"SELECT": ALL, "INSERT": ALL},
     VERSION: {"SELECT": ALL},
+    MEASUREMENTS: {"SELECT": ALL},
+    INCOMING: {"SELECT": ALL, "INSERT": ALL},
     DISPATCHES: {
         "SELECT": ALL,
         "INSERT": {
@@ -71,7 +76,7 @@ async def test_the_owner_owns_its_schema_and_nothing_else(work_database: WorkDat
 
     owned = await allowed(dsn, work_database.url, "governance")
     assert {table: set(grants.values()) for table, grants in owned.items()} == {
-        table: {ALL, True} for table in (EVENTS, REVISIONS, VERSION, DISPATCHES)
+        table: {ALL, True} for table in TABLES
     }
     assert await powers(dsn, "governance") == {"CREATE TABLE", "CREATE FUNCTION", "DROP SCHEMA"}
 

@@ -19,17 +19,17 @@ ROLES = Path(__file__).parents[2] / "deploy" / "database" / "roles.sql"
 RELATIONS = """
 SELECT string_agg(c.relname, ' ' ORDER BY c.relname) FROM pg_class c
 JOIN pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = '{schema}' AND c.relkind IN ('r', 'v')
+WHERE n.nspname = '{schema}' AND c.relkind IN ('r', 'p', 'v')
 """
 
 CATALOGUE = """
-SELECT c.relname, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull,
-       pg_get_expr(d.adbin, d.adrelid)
+SELECT c.relname, c.relpersistence, pg_get_partkeydef(c.oid), a.attnum, a.attname,
+       format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid)
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
 LEFT JOIN pg_attrdef d ON (d.adrelid, d.adnum) = (a.attrelid, a.attnum)
-WHERE c.relnamespace = '{schema}'::regnamespace AND c.relkind = 'r'
+WHERE c.relnamespace = '{schema}'::regnamespace AND c.relkind IN ('r', 'p')
   AND c.relname <> 'governance_schema_version'
-ORDER BY 1, 2;
+ORDER BY 1, 4;
 SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint
 WHERE connamespace = '{schema}'::regnamespace
   AND conrelid::regclass::text !~ 'governance_schema_version'
@@ -72,8 +72,8 @@ async def test_first_run_makes_everything_the_second_nothing(
     assert sql("SELECT string_agg(oid::text, ' ' ORDER BY oid) FROM pg_class") == made
     assert await current(url, "governance", tls_mode="Disable") == head()
     assert sql(RELATIONS.format(schema="governance")) == (
-        "ai_governance_events governance_policy_revisions governance_remediation_dispatch "
-        "governance_schema_version"
+        "ai_governance_events governance_measurements governance_measurements_incoming "
+        "governance_policy_revisions governance_remediation_dispatch governance_schema_version"
     )
 
 

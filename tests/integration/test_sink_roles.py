@@ -24,7 +24,7 @@ ACCESS = """
 SELECT c.relname, c.relowner::regrole, c.relacl::text,
        (SELECT string_agg(a.attname || a.attacl::text, ' ' ORDER BY a.attname)
         FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attacl IS NOT NULL)
-FROM pg_class c WHERE c.relnamespace = 'governance'::regnamespace AND c.relkind = 'r'
+FROM pg_class c WHERE c.relnamespace = 'governance'::regnamespace AND c.relkind IN ('r', 'p')
 ORDER BY c.relname;
 SELECT proname, proowner::regrole, proacl::text FROM pg_proc
 WHERE pronamespace = 'governance'::regnamespace ORDER BY proname;

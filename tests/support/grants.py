@@ -11,7 +11,7 @@ Allowed: TypeAlias = dict[str, dict[str, object]]
 
 _COLUMNS = """
 SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
-WHERE c.relnamespace = $1::text::regnamespace AND c.relkind = 'r' AND a.attnum > 0
+WHERE c.relnamespace = $1::text::regnamespace AND c.relkind IN ('r', 'p') AND a.attnum > 0
   AND NOT a.attisdropped ORDER BY 1, 2
 """
 # Rights are checked before a row is looked for: there is none that these would touch.

@@ -1,6 +1,7 @@
 """The measurements of one policy that are under way."""
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
@@ -79,6 +80,7 @@ class Measuring:
             self._on_done()
 
     async def _run(self, due: Due, now: datetime) -> Run:
+        started = time.perf_counter()
         try:
             outcome = await self._measurer.measure(self._namespace, due.check.probe, now)
         except Exception as error:  # noqa: BLE001 - one check's bug must not stop another check
@@ -86,4 +88,10 @@ class Measuring:
                 reason=Reason.SERVER_ERROR,
                 message=f"the operator failed to measure: {type(error).__name__}",
             )
-        return Run(check=due.check.name, slot=due.slot, at=stamp(now, due.slot), outcome=outcome)
+        return Run(
+            check=due.check.name,
+            slot=due.slot,
+            at=stamp(now, due.slot),
+            outcome=outcome,
+            seconds=time.perf_counter() - started,
+        )

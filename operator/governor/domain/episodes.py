@@ -38,6 +38,8 @@ class Run:
     at: datetime
     """When it was measured, and never before its slot."""
     outcome: Outcome
+    seconds: float = 0.0
+    """How long measuring took."""
 
 
 Step = tuple[CheckStatus, tuple[Entry, ...]]

@@ -9,6 +9,7 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import asyncpg
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
 from governor.errors import DeliveryError, RejectedError
@@ -41,7 +42,7 @@ async def delivering(deadline: float, *, role: str = "governor_writer") -> Async
     try:
         async with asyncio.timeout(deadline):
             yield
-    except SQLAlchemyError as error:
+    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise _translated(error, role) from error
     except TimeoutError as error:
         raise DeliveryError("the database did not answer in time") from error
@@ -60,7 +61,7 @@ def _remedy(error: OSError) -> str:
     return ""
 
 
-def _translated(error: SQLAlchemyError, role: str) -> DeliveryError:
+def _translated(error: Exception, role: str) -> DeliveryError:
     cause = getattr(error, "orig", None) or error
     said = next(iter(str(cause).splitlines()), type(cause).__name__)
     code = sqlstate(error)
@@ -75,8 +76,8 @@ def _translated(error: SQLAlchemyError, role: str) -> DeliveryError:
     return DeliveryError(f"the database did not take it now: {said}")
 
 
-def _never_sent(error: SQLAlchemyError) -> bool:
+def _never_sent(error: Exception) -> bool:
     """Whether the driver itself could not make a value of it, such as too large a number."""
     if isinstance(error, DBAPIError):
         return isinstance(error.driver_exception, ValueError)
-    return isinstance(error, StatementError)
+    return isinstance(error, StatementError | ValueError)

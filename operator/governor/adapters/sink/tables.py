@@ -3,16 +3,21 @@
 Migrations make these tables; a test holds the two together.
 """
 
+from typing import Any
+
 from sqlalchemy import (
+    REAL,
     BigInteger,
     Boolean,
     CheckConstraint,
     Column,
     DateTime,
+    Double,
     ForeignKeyConstraint,
     Index,
     Integer,
     MetaData,
+    PrimaryKeyConstraint,
     Table,
     Text,
     Uuid,
@@ -23,6 +28,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 EVENTS = "ai_governance_events"
 REVISIONS = "governance_policy_revisions"
 DISPATCHES = "governance_remediation_dispatch"
+MEASUREMENTS = "governance_measurements"
+INCOMING = "governance_measurements_incoming"
+"""Where measurements are copied to; a function takes them on in the same transaction."""
 VERSIONS = "governance_schema_version"
 """Alembic's table: which migration the schema is at."""
 
@@ -183,3 +191,53 @@ Index(
 )
 Index(f"{DISPATCHES}_by_check", *_WORK, dispatches.c.created_at)
 Index(f"{DISPATCHES}_by_event", dispatches.c.governance_event_id)
+
+
+def _of_measurements() -> list[Column[Any]]:
+    return [
+        Column("cluster", Text, nullable=False),
+        Column("namespace", Text, nullable=False),
+        Column("policy", Text, nullable=False),
+        Column("policy_uid", Text, nullable=False),
+        Column("generation", BigInteger, nullable=False),
+        Column("check_name", Text, nullable=False),
+        Column("slot", DateTime(timezone=True), nullable=False),
+        Column("measured_at", DateTime(timezone=True), nullable=False),
+        Column("duration_seconds", REAL, nullable=False),
+        Column("verdict", Text, nullable=False),
+        Column("reason", Text, nullable=False),
+        # What was judged: null where there was no finite number, or too few samples.
+        Column("value", Double),
+        Column("samples", BigInteger),
+        # The lines as they were then, for whoever draws them.
+        Column("direction", Text, nullable=False),
+        Column("red_line", Double, nullable=False),
+        Column("target", Double),
+    ]
+
+
+measurements = Table(
+    MEASUREMENTS,
+    metadata,
+    *_of_measurements(),
+    PrimaryKeyConstraint("cluster", "policy_uid", "check_name", "slot", name=f"{MEASUREMENTS}_pk"),
+    CheckConstraint("value > '-Infinity' AND value < 'Infinity'", name=f"{MEASUREMENTS}_value"),
+    CheckConstraint(
+        "verdict IN ('Violated', 'Error', 'NoData', 'Warning', 'Ok')",
+        name=f"{MEASUREMENTS}_verdict",
+    ),
+    CheckConstraint(
+        "(verdict IN ('Error', 'NoData')) = (value IS NULL)", name=f"{MEASUREMENTS}_measured"
+    ),
+    CheckConstraint("direction IN ('Above', 'Below')", name=f"{MEASUREMENTS}_direction"),
+    postgresql_partition_by="RANGE (slot)",
+)
+Index(
+    f"{MEASUREMENTS}_by_check",
+    measurements.c.namespace,
+    measurements.c.policy,
+    measurements.c.check_name,
+    measurements.c.slot,
+)
+
+incoming = Table(INCOMING, metadata, *_of_measurements(), prefixes=["UNLOGGED"])

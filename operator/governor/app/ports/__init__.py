@@ -18,6 +18,7 @@ from governor.app.ports.kubernetes import (
     Watches,
 )
 from governor.app.ports.leading import Authority, LeaseStore
+from governor.app.ports.measurements import Added, Measurements
 from governor.app.ports.measuring import Deprecation, Instrument, InstrumentMaker
 from governor.app.ports.orphans import Orphan, OrphanStore
 from governor.app.ports.sink import (
@@ -32,6 +33,7 @@ from governor.app.ports.sink import (
 from governor.app.ports.telemetry import Clock, Telemetry
 
 __all__ = [
+    "Added",
     "AlertNotifier",
     "Authority",
     "Clock",
@@ -48,6 +50,7 @@ __all__ = [
     "Kind",
     "LeaseStore",
     "LiveObjects",
+    "Measurements",
     "Notifier",
     "NotifierMaker",
     "ObjectKey",

@@ -1,15 +1,13 @@
 """Dispatches: findings that became work items, and the functions that executors work by.
 
-The functions are in `migrations/r0002`, one a file. They run with the rights of the
-schema's owner, name everything with its schema, and search nothing but pg_catalog.
+The functions are in `migrations/r0002`, one a file.
 """
-
-from importlib.resources import files
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
 
+from governor.adapters.sink.migrations.functions import create_functions
 from governor.adapters.sink.migrations.grants import grant, grant_calls, withhold
 
 revision = "0002"
@@ -52,7 +50,8 @@ def upgrade() -> None:
     _create_table(schema)
     _create_indexes(schema)
     functions = (*_INNER, *_FOR_WRITERS, *_FOR_EXECUTORS)
-    _create_functions(schema, functions)
+    create_functions(op, schema, "r0002", functions)
+    _create_trigger(schema)
     withhold(op, schema, functions)
     grant(op, schema, "SELECT", (_TABLE,), "governor_reader")
     grant(op, schema, f"SELECT, INSERT ({_WRITER_INSERTS})", (_TABLE,), "governor_writer")
@@ -135,13 +134,9 @@ def _create_indexes(schema: str) -> None:
         )
 
 
-def _create_functions(schema: str, names: tuple[str, ...]) -> None:
+def _create_trigger(schema: str) -> None:
     bind = op.get_bind()
     place = bind.dialect.identifier_preparer.quote(schema)
-    texts = files("governor.adapters.sink.migrations") / "r0002"
-    for name in names:
-        text = (texts / f"{name}.sql").read_text(encoding="utf-8")
-        bind.exec_driver_sql(text.replace("@schema@", place))
     bind.exec_driver_sql(
         f"CREATE TRIGGER {_TABLE}_transition "
         f"BEFORE UPDATE OF dispatch_status ON {place}.{_TABLE} FOR EACH ROW "
