@@ -207,6 +207,10 @@ class Settings(DatabaseSettings):
     metrics_checks: Annotated[int, Field(alias="METRICS_CHECKS", ge=0, le=1_000_000)] = 5000
     """At most so many checks have series of their own; the others are only counted."""
 
+    measurements_days: Annotated[int, Field(alias="MEASUREMENTS_DAYS", ge=0, le=366)] = 7
+    """For so many days every value is kept in the table governance_measurements, for
+    `governor history` and dashboards. 0: none is stored; what is there stays."""
+
 
 S = TypeVar("S", bound=DatabaseSettings)
 

@@ -196,6 +196,19 @@ def test_a_channel_that_takes_nothing_for_ten_minutes_is_noticed(
     )
 
 
+def test_values_that_are_shed_for_half_an_hour_are_noticed(promtool: Path, tmp_path: Path) -> None:
+    """What every crash and every rare check shed is nobody's business."""
+    shed = {
+        'governor_measurements_shed_total{reason="queue_full"}': "0x10 0+5x50",
+        'governor_measurements_shed_total{reason="too_old"}': "0+1x60",
+        'governor_measurements_shed_total{reason="term_ended"}': "0+1x60",
+    }
+
+    judge(promtool, tmp_path, HEALTHY | shed, "20m", {})
+    firing = {"GovernorMeasurementsShed": [{"reason": "queue_full"}]}
+    judge(promtool, tmp_path, HEALTHY | shed, "40m", firing)
+
+
 def test_the_rules_ask_for_metrics_that_the_operator_exports() -> None:
     now = datetime(2026, 11, 22, tzinfo=UTC)
     telemetry = PrometheusTelemetry(now=lambda: now, most_checks=10)

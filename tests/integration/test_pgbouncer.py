@@ -11,13 +11,17 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import make_url
 from tests.support.governed import AT, AUTHOR, PASSWORD, READER, REMEDIATOR, Governed, instrument
+from tests.support.measurements import at, record, rows_of
 from tests.support.pgbouncer import MISSING, PROGRAM, pgbouncer
 from tests.support.sinks import Closing, ended, opening, order
 
 from governor.adapters.postgres import PostgresInstrument
 from governor.adapters.sink.engine import make_engine
+from governor.adapters.sink.history import PostgresHistory
+from governor.adapters.sink.measurements import PostgresMeasurements
 from governor.adapters.sink.migrating import migrate
 from governor.adapters.sink.postgres import PostgresSink
+from governor.app.ports import Added
 from governor.probes.sql import Sql
 from governor.probes.trust_drift import TrustDrift
 from governor.values.outcomes import Fault, Measurement
@@ -40,8 +44,8 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-async def sink(sink_server: PostgresServer, folder: Path) -> AsyncIterator[Closing]:
-    """A sink behind it, with two sessions for all of its connections."""
+async def through(sink_server: PostgresServer, folder: Path) -> AsyncIterator[str]:
+    """A migrated database behind it, with two sessions for all connections."""
     name = f"bounced_{uuid4().hex}"
     sink_server.execute(f"CREATE DATABASE {name}")
     url = sink_server.dsn(database=name)
@@ -49,10 +53,15 @@ async def sink(sink_server: PostgresServer, folder: Path) -> AsyncIterator[Closi
     login = urlsplit(url)
     users = {str(login.username): str(login.password or "")}
     with pgbouncer(folder, sink_server.port, users, sessions=2) as port:
-        through = make_url(url).set(port=port).render_as_string(hide_password=False)
-        sink = PostgresSink(make_engine(through, tls_mode="Disable"), "governance", "bounced")
-        yield sink
-        await sink.close()
+        yield make_url(url).set(port=port).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+async def sink(through: str) -> AsyncIterator[Closing]:
+    """A sink behind it."""
+    sink = PostgresSink(make_engine(through, tls_mode="Disable"), "governance", "bounced")
+    yield sink
+    await sink.close()
 
 
 async def test_the_sink_keeps_rows_and_work_items_through_it(sink: Closing) -> None:
@@ -68,6 +77,28 @@ async def test_the_sink_keeps_rows_and_work_items_through_it(sink: Closing) -> N
         [record] = await sink.dispatches(each.policy_uid)
         assert record.dispatch.status == "cancelled"
     assert await sink.release_expired() == 0
+
+
+async def test_values_are_copied_through_it(through: str, sink: Closing) -> None:
+    """Several writers, in more transactions than there are sessions, beside the sink's."""
+    engine = make_engine(through, tls_mode="Disable")
+    store = PostgresMeasurements(engine, "governance", "bounced")
+    await store.make_room(7)
+    records = [record(slot=at(minutes=minute)) for minute in range(CLIENTS)]
+
+    added = await asyncio.gather(
+        *(store.add(records[begin : begin + 5]) for begin in range(0, CLIENTS, 2)),
+        *(sink.record(opening()) for _ in range(CLIENTS)),
+    )
+
+    stored = sum(each.stored for each in added if isinstance(each, Added))
+    assert stored == len(await rows_of(engine, "bounced")) == CLIENTS
+    assert await store.drop_old(7) == 0
+    found = await PostgresHistory(engine, "governance").read("aiops", "flywheel", last=3)
+    assert [value.slot for value in found.series[0].values] == [
+        each.slot for each in reversed(records[:3])
+    ]
+    await store.close()
 
 
 @pytest.fixture

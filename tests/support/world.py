@@ -18,6 +18,7 @@ from governor.adapters.memory.sink import InMemorySink
 from governor.adapters.memory.status_store import InMemoryStatusStore
 from governor.adapters.memory.telemetry import InMemoryTelemetry
 from governor.api.status import PolicyStatus
+from governor.app.history import History
 from governor.app.orphans import Orphans
 from governor.app.ports import Kind, ObjectKey, Sink
 from governor.app.running import PolicyRunner
@@ -63,17 +64,23 @@ class World:
     """One operator's application over doubles; the API server and sink outlive it."""
 
     def __init__(
-        self, store: InMemoryStatusStore | None = None, *, real_sink: Sink | None = None
+        self,
+        store: InMemoryStatusStore | None = None,
+        *,
+        real_sink: Sink | None = None,
+        history: History | None = None,
     ) -> None:
         """Runs at once.
 
         Args:
             store: the API server's part; a new one if not given.
             real_sink: takes the place of the double, which then knows nothing.
+            history: told every value; whoever gives it runs it.
         """
         self.store = store or InMemoryStatusStore()
         self.sink = InMemorySink()
         self._real_sink = real_sink
+        self._history = history
         self.events = InMemoryEventRecorder()
         self.telemetry = InMemoryTelemetry()
         self.clock = HandClock()
@@ -105,6 +112,7 @@ class World:
             clock=self.clock,
             around=self.around.around(),
             authority=self.authority,
+            history=self._history,
         )
         # Each knows the other; a policy goes only later.
         self.scheduler = Scheduler(

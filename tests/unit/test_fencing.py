@@ -14,6 +14,7 @@ from governor.app.around import Remedies
 from governor.app.ports import (
     AlertNotifier,
     EventRecorder,
+    Measurements,
     Notifier,
     ObjectKey,
     OrphanStore,
@@ -61,6 +62,7 @@ FENCED: dict[type, tuple[Callable[[Any, Any], Any], set[str]]] = {
         fencing.FencedSink,
         {"record", "record_remediation", "record_revision", "release_expired"},
     ),
+    Measurements: (fencing.FencedMeasurements, {"add", "make_room", "drop_old"}),
     OrphanStore: (fencing.FencedOrphanStore, {"put", "remove"}),
     Remedies: (fencing.FencedRemedies, {"deprecate"}),
     Notifier: (

@@ -326,6 +326,13 @@ def test_the_exposition_names_what_runs_and_invents_nothing(scraped: Scraped) ->
         "governor_checks_without_series 0.0",
         "governor_policies_overdue 0.0",
         "governor_overdue_total 0.0",
+        "governor_measurements_stored_total 0.0",
+        'governor_measurements_shed_total{reason="queue_full"} 0.0',
+        'governor_measurements_shed_total{reason="too_old"} 0.0',
+        'governor_measurements_shed_total{reason="no_partition"} 0.0',
+        'governor_measurements_shed_total{reason="rejected"} 0.0',
+        'governor_measurements_shed_total{reason="term_ended"} 0.0',
+        "governor_measurements_waiting 0.0",
         "governor_leader 0.0",
         "governor_leader_takeovers_total 0.0",
         next(line for line in samples if line.startswith("governor_build_info")),
@@ -346,6 +353,19 @@ def test_only_the_leader_speaks_of_objects(scraped: Scraped) -> None:
     assert scraped.value("governor_leader") == 0
     assert scraped.value("governor_leader_takeovers_total") == 1
     assert scraped.value("governor_source_ready", source="platform") is None
+
+
+def test_values_that_are_stored_shed_and_wait_are_counted(scraped: Scraped) -> None:
+    """By why they are not stored."""
+    scraped.telemetry.measurements_stored(5)
+    scraped.telemetry.measurements_stored(2)
+    scraped.telemetry.measurements_shed("queue_full", 3)
+    scraped.telemetry.measurements_waiting(4)
+
+    assert scraped.value("governor_measurements_stored_total") == pytest.approx(7)
+    shed = {"reason": "queue_full"}
+    assert scraped.value("governor_measurements_shed_total", **shed) == pytest.approx(3)
+    assert scraped.value("governor_measurements_waiting") == pytest.approx(4)
 
 
 def test_what_is_overdue_shows_now_and_ever(scraped: Scraped) -> None:

@@ -44,6 +44,7 @@ def test_defaults(url_file: Path) -> None:
         "metrics_address": Address(None, 8080),
         "health_address": Address(None, 8081),
         "metrics_checks": 5000,
+        "measurements_days": 7,
     }
 
 
@@ -65,6 +66,7 @@ def test_everything_can_be_said(url_file: Path) -> None:
             "GOVERNOR_METRICS_ADDRESS": "127.0.0.1:9000",
             "GOVERNOR_HEALTH_ADDRESS": "[::1]:0",
             "GOVERNOR_METRICS_CHECKS": "0",
+            "GOVERNOR_MEASUREMENTS_DAYS": "0",
             "PATH": "/bin",
         },
     )
@@ -82,6 +84,7 @@ def test_everything_can_be_said(url_file: Path) -> None:
         "metrics_address": Address("127.0.0.1", 9000),
         "health_address": Address("::1", 0),
         "metrics_checks": 0,
+        "measurements_days": 0,
     }
     assert str(settings.health_address) == "[::1]:0"
 
@@ -113,6 +116,8 @@ def test_the_secret_is_not_shown(url_file: Path) -> None:
         ("HEALTH_ADDRESS", "http://x:1", "must be HOST:PORT"),
         ("METRICS_CHECKS", "many", "='many' must be a valid integer"),
         ("METRICS_CHECKS", "-1", "='-1' must be greater than or equal to 0"),
+        ("MEASUREMENTS_DAYS", "-1", "='-1' must be greater than or equal to 0"),
+        ("MEASUREMENTS_DAYS", "367", "='367' must be less than or equal to 366"),
         ("METRICS_CHECKS", "1000001", "='1000001' must be less than or equal to 1000000"),
     ],
 )

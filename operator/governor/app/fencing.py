@@ -11,6 +11,7 @@ from typing import cast
 from governor.api.channel import ChannelSpec
 from governor.app.around import Remedies
 from governor.app.ports import (
+    Added,
     AlertNotifier,
     Authority,
     Deprecation,
@@ -20,6 +21,7 @@ from governor.app.ports import (
     EventRecord,
     EventRecorder,
     Json,
+    Measurements,
     Notifier,
     NotifierMaker,
     ObjectKey,
@@ -33,6 +35,7 @@ from governor.app.ports import (
 )
 from governor.domain.alerts import Alert
 from governor.domain.channels import kind_of
+from governor.domain.measurements import MeasurementRecord
 from governor.domain.notices import Notice
 from governor.domain.surroundings import ChannelKind
 from governor.probes.trust_drift import TrustDrift
@@ -110,6 +113,29 @@ class FencedSink(Sink):
     async def revision(self, policy_uid: str, generation: int) -> Json | None:
         """As the port says."""
         return await self._sink.revision(policy_uid, generation)
+
+
+class FencedMeasurements(Measurements):
+    """Values that only the leader keeps."""
+
+    def __init__(self, measurements: Measurements, authority: Authority) -> None:
+        self._measurements = measurements
+        self._authority = authority
+
+    async def add(self, records: Sequence[MeasurementRecord]) -> Added:
+        """As the port says."""
+        self._authority.require()
+        return await self._measurements.add(records)
+
+    async def make_room(self, days: int) -> int:
+        """As the port says."""
+        self._authority.require()
+        return await self._measurements.make_room(days)
+
+    async def drop_old(self, days: int) -> int:
+        """As the port says."""
+        self._authority.require()
+        return await self._measurements.drop_old(days)
 
 
 class FencedOrphanStore(OrphanStore):

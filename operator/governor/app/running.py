@@ -174,13 +174,15 @@ class PolicyRunner:
             await self._begin()
         if self._understood.measured is not None and not self._stopping:
             await self._taking_over.ask_once()
-        generation = self._understood.generation
+        understood = self._understood
         runs = await self._measure()
         feedback = await self._hear(runs)
-        if self._understood.generation != generation:
+        if self._understood.generation != understood.generation:
             self._wake.set()  # what was measured belongs to a spec that is no more
             return
         if await self._writing.write(lambda: self._decide(runs, feedback)):
+            if self._services.history is not None:
+                self._services.history.note(self._key, understood, runs)
             self._happened(runs, feedback)
         else:
             self._wake.set()

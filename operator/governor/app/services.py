@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from governor.app.around import Around
 from governor.app.delivering import Complaints
+from governor.app.history import History
 from governor.app.measuring import Measurer
 from governor.app.ports import Authority, Clock, EventRecorder, Sink, StatusStore, Telemetry
 
@@ -21,3 +22,5 @@ class Services:
     clock: Clock
     authority: Authority
     complaints: Complaints = field(default_factory=Complaints)
+    history: History | None = None
+    """Where every value goes; None: none is kept."""

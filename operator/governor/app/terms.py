@@ -11,6 +11,7 @@ from typing import Any
 from governor.app.caches import Caches
 from governor.app.channels import ChannelDirectory
 from governor.app.healing import keep_healed, keep_released
+from governor.app.history import History
 from governor.app.mutes import MuteDirectory
 from governor.app.orphans import Orphans
 from governor.app.ports import Sink
@@ -23,6 +24,9 @@ from governor.app.vanished import Vanished
 GRACE_SECONDS = 1.5
 """At a stop, so long may what is under way take; then it is cancelled. Nothing is lost by it, and
 the next leader waits for it: a rolling update leaves no gap of more than 3 s."""
+
+HISTORY_SECONDS = 0.5
+"""So long may the last values take to the database after that; mostly it is a few milliseconds."""
 
 CLOSING_SECONDS = 2.0
 """So long may connections take to close after that."""
@@ -42,6 +46,7 @@ class Term:
     vanished: Vanished
     sink: Sink
     sweeper: Sweeper
+    history: History | None = None
 
     async def run(self) -> None:
         """Works until cancelled.
@@ -59,6 +64,8 @@ class Term:
             "sweeping": self.sweeper.run,
             "leases": lambda: keep_released(self.sink),
         }
+        if self.history is not None:
+            parts["history"] = self.history.run
         tasks = {asyncio.create_task(run(), name=name) for name, run in parts.items()}
         try:
             with self.caches.relayed_to(self.relay):
@@ -76,3 +83,5 @@ class Term:
     async def finish(self) -> None:
         """What is under way ends, and what can be told is told; within `GRACE_SECONDS`."""
         await asyncio.gather(self.scheduler.stop(GRACE_SECONDS), self.orphans.settle(GRACE_SECONDS))
+        if self.history is not None:
+            await self.history.settle(HISTORY_SECONDS)

@@ -15,6 +15,7 @@ from prometheus_client import (
 
 from governor import __version__
 from governor.api.status import PolicyStatus
+from governor.app.history import SHED
 from governor.app.ports import ObjectKey, Telemetry
 from governor.telemetry.policies import PolicyCollector
 from governor.values.outcomes import Fault, Outcome
@@ -132,6 +133,24 @@ class PrometheusTelemetry(Telemetry):
             ("channel",),
             registry=registry,
         )
+        self._stored = Counter(
+            "governor_measurements_stored_total",
+            "Values that were stored for the history of checks.",
+            registry=registry,
+        )
+        self._shed = Counter(
+            "governor_measurements_shed_total",
+            "Values that the history of checks will not have, by reason. Findings are never shed.",
+            ("reason",),
+            registry=registry,
+        )
+        self._waiting = Gauge(
+            "governor_measurements_waiting",
+            "Values that wait to be stored for the history of checks.",
+            registry=registry,
+        )
+        for reason in SHED:
+            self._shed.labels(reason)  # a first one must be seen as an increase
         self._leader = Gauge(
             "governor_leader",
             "1 while this replica leads, else 0. Only the leader has series of objects.",
@@ -232,6 +251,18 @@ class PrometheusTelemetry(Telemetry):
             self._channel_ready.remove_by_labels({"channel": name})
         else:
             self._channel_ready.labels(name).set(ready)
+
+    def measurements_stored(self, count: int) -> None:
+        """Values that were stored."""
+        self._stored.inc(count)
+
+    def measurements_shed(self, reason: str, count: int) -> None:
+        """Values that will not be."""
+        self._shed.labels(reason).inc(count)
+
+    def measurements_waiting(self, count: int) -> None:
+        """Values that wait."""
+        self._waiting.set(count)
 
     def leads(self, *, leading: bool) -> None:
         """This replica begins to lead, or ends: what it knew of objects is another's to say."""

@@ -21,11 +21,11 @@ from governor.adapters.kubernetes.lease_store import KubernetesLeaseStore
 from governor.adapters.kubernetes.objects import KubernetesObjects
 from governor.adapters.kubernetes.preparing import identify, prepare
 from governor.adapters.sink.engine import make_engine
+from governor.adapters.sink.history import Found, PostgresHistory
+from governor.adapters.sink.measurements import PostgresMeasurements
 from governor.adapters.sink.postgres import PostgresSink
 from governor.app.caches import Caches
-from governor.app.fencing import (
-    FencedSink,
-)
+from governor.app.fencing import FencedMeasurements, FencedSink
 from governor.app.leading import Leadership
 from governor.app.ports import InstrumentMaker, Kind
 from governor.app.reconciling import Reconciler
@@ -75,6 +75,24 @@ async def migrate(settings: DatabaseSettings) -> tuple[str | None, str]:
     )
 
 
+async def history(settings: DatabaseSettings, namespace: str, policy: str, **what: Any) -> Found:
+    """The last values of a policy's checks, as `adapters.sink.history` reads them.
+
+    Raises:
+        SettingsError: the database's URL or CA file can't be used.
+        DeliveryError: the database can't be reached or refuses.
+    """
+    engine = _engine(
+        settings, pool_size=1, command_timeout=30.0, application_name="governor-history"
+    )
+    try:
+        return await PostgresHistory(engine, settings.database_schema).read(
+            namespace, policy, **what
+        )
+    finally:
+        await _let_go(engine)
+
+
 async def run(settings: Settings) -> None:
     """Runs the operator until SIGTERM or SIGINT.
 
@@ -86,12 +104,11 @@ async def run(settings: Settings) -> None:
         now=SystemClock().now, most_checks=settings.metrics_checks, cluster=settings.cluster_name
     )
     async with AsyncExitStack() as stack:
-        engine = make_engine(
-            settings.database_url.get_secret_value(),
-            tls_mode=settings.database_tls_mode,
-            ca_file=settings.database_ca_file,
-        )
-        stack.push_async_callback(_let_go, engine)
+        engine = _engine(settings)
+        # Values have a connection of their own: no finding ever waits behind them.
+        apart = _engine(settings, pool_size=1, application_name="governor-measurements")
+        for each in (engine, apart):
+            stack.push_async_callback(_let_go, each)
         identity = credentials.load(settings.kubeconfig)
         connection = await stack.enter_async_context(Connection(identity))
         # Its own: a renewal that waited behind a thousand writes of statuses would come too late.
@@ -112,6 +129,7 @@ async def run(settings: Settings) -> None:
             return
         _log.info("operator starts", extra={"version": __version__, "cluster_uid": found})
         sink = PostgresSink(engine, settings.database_schema, found)
+        measurements = PostgresMeasurements(apart, settings.database_schema, found)
 
         def session(trace: aiohttp.TraceConfig) -> tuple[str, aiohttp.ClientSession]:
             return identity.server, open_session(identity, trace)
@@ -121,6 +139,7 @@ async def run(settings: Settings) -> None:
                 connection,
                 settings,
                 FencedSink(sink, leadership),
+                FencedMeasurements(measurements, leadership),
                 telemetry,
                 caches=caches,
                 authority=leadership,
@@ -144,6 +163,15 @@ async def run(settings: Settings) -> None:
         endless = {"reconciling": reconciler.run(), "loop lag": watch_loop(telemetry.lagged)}
         await _together(stop, stoppable, endless=endless)
     _log.info("operator stopped")
+
+
+def _engine(settings: DatabaseSettings, **options: Any) -> AsyncEngine:
+    return make_engine(
+        settings.database_url.get_secret_value(),
+        tls_mode=settings.database_tls_mode,
+        ca_file=settings.database_ca_file,
+        **options,
+    )
 
 
 async def _leading(

@@ -27,9 +27,10 @@ from governor.app.fencing import (
     FencedRemedies,
     FencedStatusStore,
 )
+from governor.app.history import History
 from governor.app.mutes import MuteDirectory
 from governor.app.orphans import Orphans
-from governor.app.ports import Authority, Sink
+from governor.app.ports import Authority, Measurements, Sink
 from governor.app.relaying import Relay
 from governor.app.resources import Namespaces
 from governor.app.scheduling import Scheduler
@@ -46,6 +47,7 @@ def joined(
     connection: Connection,
     settings: Settings,
     sink: Sink,
+    measurements: Measurements,
     telemetry: PrometheusTelemetry,
     *,
     caches: Caches,
@@ -90,7 +92,10 @@ def joined(
     around = Around(cluster=cluster, mutes=mutes, channels=channels, remedies=remedies)
     events = KubernetesEventRecorder(connection, instance=platform.node())
     store = FencedStatusStore(policy_store(connection), authority)
+    days = settings.measurements_days
+    history = History(measurements, clock, telemetry, days=days) if days else None
     services = Services(
+        history=history,
         store=store,
         sink=sink,
         events=FencedEventRecorder(events, authority),
@@ -126,5 +131,6 @@ def joined(
         orphans=orphans,
         vanished=Vanished(sink, objects, clock, telemetry),
         sink=sink,
+        history=history,
         sweeper=Sweeper(scheduler, clock=clock, telemetry=telemetry, on_stuck=on_stuck),
     )

@@ -42,6 +42,11 @@ class InMemoryTelemetry(Telemetry):
     muted: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     """Namespace and name of a policy → its active and refused mutes."""
 
+    stored: int = 0
+    shed: Counter[str] = field(default_factory=Counter)
+    """Values that were not stored, by reason."""
+    waiting: int = 0
+
     leading: list[bool] = field(default_factory=list)
 
     def evaluated(self, key: ObjectKey, status: PolicyStatus) -> None:
@@ -109,6 +114,18 @@ class InMemoryTelemetry(Telemetry):
             self.channels.pop(name, None)
         else:
             self.channels[name] = ready
+
+    def measurements_stored(self, count: int) -> None:
+        """Counts them."""
+        self.stored += count
+
+    def measurements_shed(self, reason: str, count: int) -> None:
+        """Counts them by reason."""
+        self.shed[reason] += count
+
+    def measurements_waiting(self, count: int) -> None:
+        """Keeps how many wait."""
+        self.waiting = count
 
     def leads(self, *, leading: bool) -> None:
         """Keeps every change; at an end, drops what was kept of objects."""

@@ -60,5 +60,14 @@ class Telemetry(Protocol):
     def source_ready(self, name: str, ready: bool | None) -> None:
         """A source's latest probing; None: it is gone."""
 
+    def measurements_stored(self, count: int) -> None:
+        """So many values are in the database now, and were not before."""
+
+    def measurements_shed(self, reason: str, count: int) -> None:
+        """So many values will never be in the database; why is one of a few words."""
+
+    def measurements_waiting(self, count: int) -> None:
+        """So many values wait to be stored."""
+
     def leads(self, *, leading: bool) -> None:
         """This replica begins to lead, or ends: then every series of an object goes."""
