@@ -8,6 +8,7 @@ GovernorError
 │ ├ GoneError           the object is no more, or is another one of the same name
 │ ├ UnavailableError    timeout, lost connection, 429, 5xx: the outcome is unknown
 │ └ NotLeadingError     another replica may lead: nothing was written or told
+├ NoHistoryError        a person asked for values of which there are none
 └ DeliveryError         an entry could not be delivered; it stays in the log
   ├ NotLeadingError     the same
   ├ PartlyDeliveredError  some of a target's replicas took it
@@ -46,6 +47,10 @@ class GoneError(StoreError):
 
 class UnavailableError(StoreError):
     """No answer, or one that says to come back: whether it was done is unknown."""
+
+
+class NoHistoryError(GovernorError):
+    """There are no such values; the message says why, and what to look at."""
 
 
 class DeliveryError(GovernorError):

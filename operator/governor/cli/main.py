@@ -7,6 +7,7 @@ import click
 
 from governor import __version__
 from governor.cli.check import check
+from governor.cli.history import history
 from governor.cli.migrate import migrate
 from governor.cli.run import run
 from governor.errors import GovernorError, SettingsError, SpecError
@@ -21,7 +22,8 @@ INTERRUPTED = 130
 
 
 @click.group(
-    commands=[run, migrate, check], context_settings={"help_option_names": ["-h", "--help"]}
+    commands=[run, migrate, check, history],
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, message="governor %(version)s")
 def governor() -> None:

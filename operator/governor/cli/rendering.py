@@ -15,8 +15,12 @@ _NOTHING = "-"
 
 def table(results: Sequence[Result]) -> str:
     """One line a check, in columns as kubectl has them."""
-    rows = [_TITLES, *(_row(result) for result in results)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_TITLES))]
+    return columns([_TITLES, *(_row(result) for result in results)])
+
+
+def columns(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as wide as their widest cells; the first are the titles."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "   ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
@@ -47,8 +51,8 @@ def _row(result: Result) -> tuple[str, ...]:
         result.policy,
         result.check,
         judged.verdict,
-        _shown(judged.value),
-        _shown(judged.gap),
+        shown(judged.value),
+        shown(judged.gap),
         judged.reason,
         judged.message,
     )
@@ -68,5 +72,6 @@ def _check(result: Result) -> dict[str, object]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _shown(value: float | None) -> str:
+def shown(value: float | None) -> str:
+    """A number for people; a dash where there is none."""
     return _NOTHING if value is None else number(value)
