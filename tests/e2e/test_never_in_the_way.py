@@ -190,7 +190,7 @@ def test_it_waits_for_the_crds_and_survives_their_removal(
     cluster, operator = Cluster(bare_stack), OperatorProcess(bare_stack, install(bare_stack))
     watched = promql("quick", "crds", red_line=2, source="recorded")
     ours = (prometheus_source("recorded", recorder.url), policy("here", "default", watched))
-    bare_stack.kubectl("delete", "-k", str(CRDS))
+    remove_crds(bare_stack)
 
     operator.launch()
     for life in range(1, 3):
@@ -203,8 +203,23 @@ def test_it_waits_for_the_crds_and_survives_their_removal(
         eventually(lambda: cluster.apply(*ours), PATIENCE)
         cluster.verdict("here", "default", "Ok", PATIENCE)
         eventually(lambda: health(operator, "readyz")[0] == OK, PATIENCE)
-        bare_stack.kubectl("delete", "-k", str(CRDS))
+        remove_crds(bare_stack)
     operator.stop()
+
+
+def remove_crds(stack: Stack) -> None:
+    """Takes them away, and waits until they are gone; says what keeps them if they stay."""
+    stack.kubectl("delete", "-k", str(CRDS), "--wait=false")
+    said = "{range .items[*]}{.metadata.name}{.metadata.finalizers}{.status.conditions}{end}"
+
+    def left() -> str:
+        return stack.kubectl("get", "crd", "-o", f"jsonpath={said}").stdout
+
+    def gone() -> bool:
+        assert not (crds := left()), crds
+        return True
+
+    eventually(gone, 2 * PATIENCE)
 
 
 def has_waited(operator: OperatorProcess, times: int) -> bool:

@@ -134,7 +134,9 @@ def put_on(stage: Stage) -> None:
         record=lambda event: (event.regarding.name, f"Event: {event.reason}"),
     )
     joining.Notifiers = lambda: Maker(stage, notifiers(), tell=message)
-    joining.Instruments = lambda: Maker(stage, instruments(), deprecate=deprecation)
+    joining.Instruments = lambda telemetry: Maker(
+        stage, instruments(telemetry), deprecate=deprecation
+    )
 
 
 if __name__ == "__main__":

@@ -75,6 +75,17 @@ def test_a_mute_that_is_moved_keeps_its_row() -> None:
     assert told.messages() == []
 
 
+def test_a_mute_whose_end_was_moved_into_the_past_has_expired() -> None:
+    """It is still there: nobody removed it."""
+    told = life(mute())
+    told.decide(first="violated", second="ok")
+    told.surround(mutes=(mute(ends=timedelta(seconds=1)),))
+    told.tick(2)
+    told.decide()
+
+    assert [e.resolved_reason for e in rows(told)] == [None, "Expired"]
+
+
 def test_the_row_of_a_mute_says_what_why_whose_and_until_when() -> None:
     """To the sink and as an Event, and to no channel."""
     told = life(mute("quiet", "first"), mute("all", ends=2 * HOUR))

@@ -47,7 +47,7 @@ def act(
         told: the findings that were open before, and that people were told of.
     """
     honoured = muting.honoured(surroundings.mutes, policy, decision.at)
-    status = surround(decision, policy, status, honoured, found, draft)
+    status = surround(decision, policy, status, surroundings.mutes, found, draft)
     now_told = notifying.tell(
         decision,
         draft,
@@ -69,13 +69,15 @@ def surround(  # noqa: PLR0917 - what surrounds a status
     decision: Decision,
     policy: Policy,
     status: PolicyStatus,
-    honoured: Sequence[Mute],
+    existing: Sequence[Mute],
     found: LookUp | None,
     draft: Draft,
 ) -> PolicyStatus:
     """The status with the mutes and work items of now; the draft tells of mutes that changed."""
     known = {check.name: check for check in policy.checks}
-    refs, entries = mutes.tell(decision, status.mutes, honoured, policy)
+    honoured = muting.honoured(existing, policy, decision.at)
+    over = {mute.uid for mute in existing if not muting.in_force(mute, decision.at)}
+    refs, entries = mutes.tell(decision, status.mutes, honoured, policy, over=over)
     for entry in entries:
         draft.add(entry)
     checks = tuple(

@@ -4,7 +4,7 @@ What a mute is worth, `domain.muting` says. A mute that is honoured is like a fi
 opens when the decision first knows it, and is resolved at its end.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 
 from governor.api.log import Entry
@@ -42,7 +42,12 @@ def muted_until(
 
 
 def tell(
-    decision: Decision, known: Sequence[MuteRef], mutes: Sequence[Mute], policy: Policy
+    decision: Decision,
+    known: Sequence[MuteRef],
+    mutes: Sequence[Mute],
+    policy: Policy,
+    *,
+    over: Collection[str] = (),
 ) -> tuple[tuple[MuteRef, ...], tuple[Entry, ...]]:
     """The mutes that the status knows after this decision, and what is told of changes.
 
@@ -51,6 +56,8 @@ def tell(
         known: those that the status knew before it.
         mutes: those that are honoured.
         policy: theirs.
+        over: the uids of those that are there and have ended, maybe at another time than the
+            status knows.
     """
     now_known, told = [], []
     by_uid = {mute.uid: mute for mute in mutes}
@@ -58,7 +65,8 @@ def tell(
         if (mute := by_uid.pop(ref.uid, None)) is not None:
             now_known.append(ref.model_copy(update={"expires_at": mute.expires_at}))
             continue
-        reason = EXPIRED if ref.expires_at <= decision.at else REMOVED
+        ended = ref.expires_at <= decision.at or ref.uid in over
+        reason = EXPIRED if ended else REMOVED
         evidence = Evidence(severity="info", reason=reason, message=f"mute {ref.name} has ended")
         told.append(resolved(decision, ref.finding, row_of(ref.uid), evidence, reason))
     for mute in by_uid.values():

@@ -169,8 +169,7 @@ def _suspended(
     base: PolicyStatus, decision: Decision, policy: Policy, around: Surroundings, draft: Draft
 ) -> PolicyStatus:
     """Nothing is measured, opened, resolved or reminded; mutes still begin and end."""
-    honoured = honoured_mutes(around.mutes, policy, decision.at)
-    frozen = surround(decision, policy, base, honoured, None, draft).model_copy(
+    frozen = surround(decision, policy, base, around.mutes, None, draft).model_copy(
         update={
             "observed_generation": decision.generation,
             "verdict": "Suspended",
