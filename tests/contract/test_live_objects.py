@@ -1,5 +1,6 @@
 """What there is, as the double and the real API server tell it."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
@@ -118,6 +119,15 @@ async def test_nothing_may_be_there_at_all(world: World) -> None:
         await world.delete(key)
 
     assert await world.objects.versions(Kind.POLICIES) == {}
+
+
+async def test_more_than_one_answer_has_room_for_are_all_listed(world: World) -> None:
+    """Five hundred come at a time."""
+    made = [ObjectKey.of(body) for body in await asyncio.gather(*(world.new() for _ in range(501)))]
+    try:
+        assert set(made) <= (await world.objects.versions(Kind.POLICIES)).keys()
+    finally:
+        await asyncio.gather(*map(world.delete, made))
 
 
 async def test_an_object_is_read_whole(world: World) -> None:

@@ -1,6 +1,6 @@
 """One of two replicas leads: through a crash, a rolling restart, and a leader that slept.
 
-Each of a hundred policies is measured every 5 s, so that a gap shows.
+Each of a hundred policies is measured every 5 s, so that a gap shows. One more only counts.
 """
 
 import logging
@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 from tests.support.asking import health, said, series
 from tests.support.cluster import Cluster, eventually
-from tests.support.manifests import policy, prometheus_source, promql
+from tests.support.ear import Ear
+from tests.support.grid import runs_by_slot
+from tests.support.manifests import notify, policy, prometheus_source, promql
 from tests.support.recording_prometheus import RecordingPrometheus, recording_prometheus
 from tests.support.replica_pair import Pair, role
+from tests.support.sources import deleted
 from tests.support.witness import witnessed
 
 from governor_local.stack import Stack
@@ -30,6 +33,9 @@ most, is measured here, too, but asserted nowhere: docs/reliability.md has the f
 PATIENCE = 60
 BAD = 3
 AT_ONCE = 10
+COUNTING = "counts"
+"""A policy that would have to be violated for long before it has a finding."""
+INTERVAL = 5
 
 _log = logging.getLogger(__name__)
 
@@ -44,14 +50,28 @@ def recorded(cluster: Cluster) -> Iterator[RecordingPrometheus]:
 
 
 @pytest.fixture
+def ear(cluster: Cluster, namespace: str) -> Iterator[Ear]:
+    """A channel that all but one of the policies tell."""
+    ear = Ear(cluster, namespace)
+    with deleted(cluster, ear.channel()):
+        cluster.apply(ear.channel())
+        yield ear
+
+
+@pytest.fixture
 def policies(
-    cluster: Cluster, namespace: str, pair: Pair, recorded: RecordingPrometheus
+    cluster: Cluster, namespace: str, pair: Pair, recorded: RecordingPrometheus, ear: Ear
 ) -> list[str]:
     """All of them, measured once and well."""
     pair.leader()
     checks = {name: promql("value", name, red_line=2, source=SOURCE) for name in POLICIES}
-    cluster.apply(*(policy(name, namespace, check) for name, check in checks.items()))
-    eventually(lambda: all(recorded.asked(name) for name in POLICIES), PATIENCE)
+    told = notify(ear.name)
+    counting = promql("value", COUNTING, red_line=2, source=SOURCE, failureThreshold=100)
+    cluster.apply(
+        policy(COUNTING, namespace, counting),
+        *(policy(name, namespace, check, notify=told) for name, check in checks.items()),
+    )
+    eventually(lambda: all(recorded.asked(name) for name in (*POLICIES, COUNTING)), PATIENCE)
     return POLICIES
 
 
@@ -63,6 +83,22 @@ def opened_once(cluster: Cluster, namespace: str) -> None:
     opened = [e for e in cluster.events(namespace) if e["reason"] == "FindingOpened"]
     assert sorted(event["regarding"]["name"] for event in opened) == POLICIES
     assert sorted(row["policy"] for row in cluster.rows(namespace)) == POLICIES
+    assert Ear(cluster, namespace).words() == [("opened", "value")] * len(POLICIES)
+
+
+def counted_once(
+    cluster: Cluster, namespace: str, recorded: RecordingPrometheus, since: datetime
+) -> None:
+    """No slot stands twice in the count, whoever measured it how often since it went wrong."""
+    uid = cluster.policy(COUNTING, namespace)["metadata"]["uid"]
+
+    def holds() -> bool:
+        [check] = cluster.status(COUNTING, namespace)["checks"]
+        wrong = [query for query in recorded.asked(COUNTING) if query.arrived >= since]
+        assert 1 < check["violations"] <= len(runs_by_slot(wrong, uid, INTERVAL))
+        return True
+
+    eventually(holds, PATIENCE)
 
 
 def evaluated_after(moment: datetime, recorded: RecordingPrometheus) -> None:
@@ -84,15 +120,17 @@ def test_after_a_crash_the_other_evaluates_and_tells_once(
     assert not series(standby, "governor_policy_verdict")
 
     leader.kill()
-    recorded.value = BAD
     killed = datetime.now(UTC)
+    recorded.value = BAD
     evaluated_after(killed + timedelta(seconds=1), recorded)
 
-    first = next(at for at in recorded.arrivals if at > killed)
+    # Within that second, what the dead one had asked may still come in.
+    first = next(at for at in recorded.arrivals if at > killed + timedelta(seconds=1))
     _log.info("after a crash the other evaluates within %s", first - killed)
     assert first - killed <= AFTER_A_CRASH
     assert pair.leader() is standby
     opened_once(cluster, namespace)
+    counted_once(cluster, namespace, recorded, killed)
 
 
 def test_a_rolling_restart_leaves_no_gap(
@@ -112,6 +150,7 @@ def test_a_rolling_restart_leaves_no_gap(
         evaluated_after(datetime.now(UTC), recorded)
         leader.start()
     opened_once(cluster, namespace)
+    counted_once(cluster, namespace, recorded, begun)
 
     arrivals = [at for at in recorded.arrivals if at >= begun - timedelta(seconds=1)]
     longest = max(later - earlier for earlier, later in pairwise(arrivals))
@@ -135,12 +174,13 @@ def test_a_leader_that_slept_writes_and_tells_nothing_when_it_wakes(
     # A source is asked so much at once; the other ticks wait for their turn.
     eventually(lambda: len(recorded.arrivals) >= asked + AT_ONCE, PATIENCE)
     sleeper.pause()
+    wrong = datetime.now(UTC)
     recorded.hanging, recorded.value = False, BAD
     awake = pair.other(sleeper)
     eventually(lambda: role(awake) == "leader", PATIENCE)
     opened_once(cluster, namespace)
     epochs = {cluster.status(name, namespace)["epoch"] for name in POLICIES}
-    before = cluster.rows(namespace), cluster.events(namespace)
+    before = cluster.rows(namespace), cluster.events(namespace), posts(stack, namespace)
 
     with witnessed(stack, tmp_path) as witness:
         sleeper.resume()
@@ -153,8 +193,15 @@ def test_a_leader_that_slept_writes_and_tells_nothing_when_it_wakes(
     assert len(epochs) == 1
     statuses = [it["status"] for it in seen if it["kind"] == "GovernancePolicy"]
     assert {status["epoch"] for status in statuses} == epochs
-    assert [row["id"] for row in cluster.rows(namespace)] == [row["id"] for row in before[0]]
+    assert cluster.rows(namespace) == before[0]
     assert len(cluster.events(namespace)) == len(before[1])
+    assert posts(stack, namespace) == before[2]
+    counted_once(cluster, namespace, recorded, wrong)
+
+
+def posts(stack: Stack, namespace: str) -> int:
+    """How often the channel was told anything, taken or not."""
+    return len(stack.receiver.attempts(f"cloudevents/{namespace}"))
 
 
 def test_an_epoch_that_somebody_wrote_stops_nobody(

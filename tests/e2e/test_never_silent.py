@@ -13,6 +13,7 @@ from tests.support.asking import health, said, series, value
 from tests.support.cluster import Cluster, eventually
 from tests.support.manifests import policy, prometheus_source, promql
 from tests.support.recording_prometheus import RecordingPrometheus, recording_prometheus
+from tests.support.stuck_operator import StuckOperator
 
 from governor.app.ports import Kind
 from governor_local.operator_process import Installation, OperatorProcess
@@ -20,7 +21,7 @@ from governor_local.stack import Stack
 
 pytestmark = [pytest.mark.e2e]
 
-OK, FORBIDDEN = 200, 403
+OK, FORBIDDEN, UNAVAILABLE = 200, 403, 503
 PATIENCE = 90
 
 
@@ -99,3 +100,31 @@ def test_without_any_timer_policies_are_evaluated_and_counted_as_overdue(
     assert behind.process == process
     cluster.told("stays", namespace)
     assert cluster.reasons(namespace) == ["FindingOpened"]
+
+
+def test_at_last_the_kubelet_is_told_that_only_a_restart_can_help(
+    stack: Stack,
+    cluster: Cluster,
+    namespace: str,
+    installation: Installation,
+    one_operator: OperatorProcess,
+    recorded: RecordingPrometheus,
+) -> None:
+    """A policy whose runs never end: others go on, /healthz fails and names it, until it goes."""
+    one_operator.stop()
+    operator = StuckOperator(stack, installation, name="stuck")
+    operator.start()
+    try:
+        for name in (operator.policy, "other"):
+            check = promql(name, name, red_line=2, source="silent")
+            cluster.apply(policy(name, namespace, check))
+        eventually(lambda: health(operator, "healthz")[0] == UNAVAILABLE, PATIENCE)
+        told = health(operator, "healthz")[1]["checks"]["policies"]
+        assert told == f"1 overdue and not to be woken, such as {namespace}/{operator.policy}"
+        cluster.verdict("other", namespace, "Ok")
+        assert value(operator, "governor_policies_overdue") == 1
+
+        cluster.stack.kubectl("delete", "governancepolicy", operator.policy, "-n", namespace)
+        eventually(lambda: health(operator, "healthz")[0] == OK, PATIENCE)
+    finally:
+        operator.stop()

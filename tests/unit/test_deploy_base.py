@@ -39,7 +39,7 @@ def granted(role: Manifest) -> dict[tuple[str, str], set[str]]:
     }
 
 
-def test_the_operator_has_the_rights_of_rule_30_and_no_other(base: list[Manifest]) -> None:
+def test_the_operator_has_the_rights_that_its_code_uses_and_no_other(base: list[Manifest]) -> None:
     ours, read = "governance.aiops.dev", {"get", "list", "watch"}
 
     assert granted(one(base, "ClusterRole", "governor")) == {

@@ -107,7 +107,7 @@ async def test_an_open_row_of_a_check_that_is_gone_is_resolved(world: World) -> 
 
 
 async def test_rows_of_policies_that_are_not_here_are_left_alone(world: World) -> None:
-    """Whether they are deleted is a question of its own (PolicyDeleted, not yet)."""
+    """Whether they are deleted is the sweep's to find out (test_vanished)."""
     world.say(autonomy_rate="violated")
     key = world.apply()
     await world.settled(key, "Violated")
