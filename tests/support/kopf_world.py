@@ -170,7 +170,7 @@ async def kopf_running(
         comparing = [asyncio.create_task(reconciler.run())] if pace else []
         running = asyncio.create_task(kopf.run(stop))
         try:
-            with caches.relayed_to(witness):
+            async with caches.relayed_to(witness):
                 yield Running(task=running, kopf=kopf, caches=caches, telemetry=telemetry)
             assert not any(task.done() for task in comparing), "the reconciler ended by itself"
         finally:

@@ -1,5 +1,6 @@
 """What was seen before a term begins is told at its beginning, in an order that harms nobody."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -63,10 +64,10 @@ def caches(clock: HandClock | None = None) -> Caches:
     return known
 
 
-def test_policies_are_told_last_and_with_their_ticks() -> None:
+async def test_policies_are_told_last_and_with_their_ticks() -> None:
     """None finds a source missing, or tells what is muted; none waits for its next tick."""
     ear = Ear()
-    with caches().relayed_to(ear):
+    async with caches().relayed_to(ear):
         pass
 
     assert ear.heard == [
@@ -81,9 +82,40 @@ def test_policies_are_told_last_and_with_their_ticks() -> None:
     ]
 
 
-def test_what_comes_while_somebody_listens_is_passed_on_and_nothing_after() -> None:
+async def test_policies_are_told_one_by_one_and_what_comes_meanwhile_in_order() -> None:
+    """Thousands told at once would hold up the Lease; one that goes is told of first."""
     known, ear = caches(), Ear()
-    with known.relayed_to(ear):
+    for number in range(3, 8):
+        known.seen(Kind.POLICIES, body(f"p{number}"))
+
+    async def meanwhile() -> None:
+        await asyncio.sleep(0)
+        assert ("seen governancepolicies", "p7") not in ear.heard
+        known.seen(Kind.POLICIES, body("p6", 2))
+        known.policy_tick("p7", 30)
+        known.gone(Kind.POLICIES, key("p7"))
+
+    await asyncio.gather(meanwhile(), listened(known, ear))
+    told = [name for what, name in ear.heard if what == "seen governancepolicies"]
+    assert sorted(told) == [f"p{number}" for number in range(1, 8)]
+    ends = [what for what, name in ear.heard if name == "p7"]
+    assert ends == [
+        "policy_tick",
+        "seen governancepolicies",
+        "policy_tick",
+        "gone governancepolicies",
+    ]
+
+
+async def listened(known: Caches, ear: Ear) -> None:
+    """To the end of the beginning."""
+    async with known.relayed_to(ear):
+        pass
+
+
+async def test_what_comes_while_somebody_listens_is_passed_on_and_nothing_after() -> None:
+    known, ear = caches(), Ear()
+    async with known.relayed_to(ear):
         ear.heard.clear()
         known.seen(Kind.POLICIES, body("p1", 2))
         known.policy_tick("p2", 60)
@@ -105,7 +137,7 @@ def test_what_comes_while_somebody_listens_is_passed_on_and_nothing_after() -> N
     assert ear.heard == told
 
 
-def test_a_policy_that_went_a_minute_before_a_term_is_told_as_lost_and_no_longer() -> None:
+async def test_a_policy_that_went_a_minute_before_a_term_is_told_as_lost_and_no_longer() -> None:
     """Whoever led then may have ended before it saw to it."""
     clock = HandClock(NOW)
     known = caches(clock)
@@ -114,15 +146,15 @@ def test_a_policy_that_went_a_minute_before_a_term_is_told_as_lost_and_no_longer
     known.gone(Kind.POLICIES, key("p2"))
     clock.forward(LATELY.total_seconds() - 1)
     first, second, third = Ear(), Ear(), Ear()
-    with known.relayed_to(first):
+    async with known.relayed_to(first):
         pass
     clock.forward(1)
-    with known.relayed_to(second):
+    async with known.relayed_to(second):
         pass
     clock.forward(1)
     known.policy_tick("p1", 30)
     clock.forward(-2)  # what was forgotten stays so
-    with known.relayed_to(third):
+    async with known.relayed_to(third):
         pass
 
     assert first.names_lost() == ["p1", "p2"]
@@ -130,7 +162,7 @@ def test_a_policy_that_went_a_minute_before_a_term_is_told_as_lost_and_no_longer
     assert third.names_lost() == []
 
 
-def test_what_is_gone_is_told_to_nobody_later() -> None:
+async def test_what_is_gone_is_told_to_nobody_later() -> None:
     clock = HandClock(NOW)
     known, ear = caches(clock), Ear()
     known.gone(Kind.POLICIES, key("p1"))
@@ -138,14 +170,14 @@ def test_what_is_gone_is_told_to_nobody_later() -> None:
         known.gone(kind, key(uid))
     known.policy_tick("p1", 30)  # of a timer that was not stopped yet
     clock.forward(2 * LATELY.total_seconds())
-    with known.relayed_to(ear):
+    async with known.relayed_to(ear):
         pass
 
     assert ear.heard == [("listed", ""), ("seen governancepolicies", "p2")]
     assert known.shelf(Kind.POLICIES).bodies.keys() == {key("p2")}
 
 
-def test_an_older_version_takes_no_newer_ones_place() -> None:
+async def test_an_older_version_takes_no_newer_ones_place() -> None:
     """Versions come from lists and watches, in any order."""
     known, seen = Caches(HandClock(NOW)), []
 
@@ -155,7 +187,7 @@ def test_an_older_version_takes_no_newer_ones_place() -> None:
 
     known.seen(Kind.POLICIES, body("p", 9))
     known.seen(Kind.POLICIES, body("p", 8))
-    with known.relayed_to(Versions()):
+    async with known.relayed_to(Versions()):
         pass
 
     assert seen == ["9"]

@@ -165,6 +165,23 @@ async def test_told_to_stop_it_finishes_while_it_leads_and_gives_the_lease_back(
 
 
 @in_virtual_time
+async def test_a_renewal_that_overtakes_the_giving_back_keeps_nobody_waiting() -> None:
+    """It was sent before, and nobody waited for its answer."""
+    store = InMemoryLeaseStore()
+    one = Replica("one", store)
+    await until(1)
+    two = Replica("two", store)
+    await until(60.5)
+    store.put(store.lease)
+    await ended(one)
+    stopped = asyncio.get_running_loop().time()
+    await until(70)
+
+    assert two.acts[0] - stopped <= LOOK_SECONDS + 0.5
+    await ended(two)
+
+
+@in_virtual_time
 async def test_a_renewal_whose_answer_is_lost_ends_no_term() -> None:
     """What stands in the Lease is found to be its own."""
     store = InMemoryLeaseStore()

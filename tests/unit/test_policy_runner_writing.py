@@ -67,6 +67,46 @@ async def test_a_run_that_could_not_be_written_is_measured_again(world: World) -
     assert world.rows() == [("autonomy-rate", SLO, False)]
 
 
+async def test_after_a_failed_write_nobody_is_measured_before_the_next_try(world: World) -> None:
+    """Ticks, slots and sweeps wake it meanwhile: each would begin a chain of tries of its own."""
+    world.store.fail(StoreError("forbidden"))
+    key = world.apply()
+    [runner] = world.scheduler
+    await world.until(lambda: runner.attempts.failed_at is not None)
+    for _ in range(20):
+        world.scheduler.policy_tick(key.uid, 60)
+        await asyncio.sleep(0)
+    assert world.measurer.calls["autonomy-rate"] == 1
+    assert not world.telemetry.statuses[key].checks
+
+    await world.settled(key, "Ok")
+    assert world.measurer.calls["autonomy-rate"] == 2
+
+
+async def test_after_a_failed_write_a_new_spec_is_tried_at_once(world: World) -> None:
+    """What was wrong may be mended by it."""
+    world.store.fail(*(StoreError("too long") for _ in range(4)))
+    key = world.apply()
+    [runner] = world.scheduler
+    await world.until(lambda: world.measurer.calls["autonomy-rate"] == 3)
+    await world.until(lambda: runner.attempts.failed_at is not None)
+    world.store.fail()
+    world.change(key, slo(), slo("growth"))
+    await world.until(lambda: world.measurer.calls["growth"] == 1, 1)
+
+
+async def test_a_change_of_a_source_outlives_a_write_that_failed(world: World) -> None:
+    """Its checks are measured again, though their slot is far."""
+    key = world.apply(slo(interval="7d"))
+    await world.settled(key, "Ok")
+    world.store.fail(StoreError("forbidden"))
+    world.say(autonomy_rate="violated")
+    world.scheduler.source_changed("prometheus")
+    await world.settled(key, "Violated")
+
+    assert world.measurer.calls["autonomy-rate"] == 3
+
+
 async def test_a_refused_status_is_reported_and_tried_later(
     world: World, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import ExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -66,8 +66,6 @@ class World:
         self.telemetry = InMemoryTelemetry()
         self.told = Told()
         self.caches = Caches(SystemClock())
-        self._stack = ExitStack()
-        self._stack.enter_context(self.caches.relayed_to(self.told))
         objects = InMemoryObjects({POLICIES: self.store})
         self.reconciler = Reconciler(objects, self.caches, self.told, self.telemetry, pace=pace)
 
@@ -93,10 +91,19 @@ class World:
         await task
 
 
+@asynccontextmanager
+async def told(pace: Pace) -> AsyncIterator[World]:
+    """One whose application is told."""
+    world = World(pace)
+    async with world.caches.relayed_to(world.told):
+        yield world
+
+
 @pytest.fixture
-def world() -> World:
+async def world() -> AsyncIterator[World]:
     """One whose comparisons are seldom, and take a moment."""
-    return World(Pace(grace=TICK))
+    async with told(Pace(grace=TICK)) as world:
+        yield world
 
 
 async def until(condition: Any) -> None:
@@ -292,43 +299,43 @@ async def test_it_compares_again_when_a_kind_was_not_watched(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """And goes on asking until it is answered; what keeps it from that is said once."""
-    world = World(Pace(grace=TICK, retrying=TICK))
-    key = world.create()
-    task = asyncio.create_task(world.reconciler.run())
-    world.store.fail(*(UnavailableError("planted") for _ in range(3)))
-    world.store.delete(key)
+    async with told(Pace(grace=TICK, retrying=TICK)) as world:
+        key = world.create()
+        task = asyncio.create_task(world.reconciler.run())
+        world.store.fail(*(UnavailableError("planted") for _ in range(3)))
+        world.store.delete(key)
 
-    world.caches.unwatched(POLICIES)
+        world.caches.unwatched(POLICIES)
 
-    await until(lambda: world.told.ends == [key])
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    said = [record.message for record in caplog.records]
-    assert said.count("what is known can't be compared now") == 1
+        await until(lambda: world.told.ends == [key])
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        said = [record.message for record in caplog.records]
+        assert said.count("what is known can't be compared now") == 1
 
 
 async def test_it_compares_from_time_to_time_and_survives_a_bug(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Without being asked to."""
-    world = World(Pace(period=TICK, grace=TICK, retrying=TICK))
-    key = world.create()
-    world.store.delete(key)
-    listing, calls = world.store.list, 0
+    async with told(Pace(period=TICK, grace=TICK, retrying=TICK)) as world:
+        key = world.create()
+        world.store.delete(key)
+        listing, calls = world.store.list, 0
 
-    async def stumble() -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == 1:
-            raise ValueError("planted")
-        return await listing()
+        async def stumble() -> Any:
+            nonlocal calls
+            calls += 1
+            if calls == 1:
+                raise ValueError("planted")
+            return await listing()
 
-    world.store.list = stumble  # type: ignore[method-assign]
-    task = asyncio.create_task(world.reconciler.run())
-    await until(lambda: world.told.ends == [key])
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)
-    assert "comparing failed; it goes on" in caplog.messages
+        world.store.list = stumble  # type: ignore[method-assign]
+        task = asyncio.create_task(world.reconciler.run())
+        await until(lambda: world.told.ends == [key])
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        assert "comparing failed; it goes on" in caplog.messages
 
 
 async def test_a_kind_that_is_uninstalled_has_no_objects(world: World) -> None:

@@ -208,6 +208,18 @@ async def test_a_source_that_is_gone(world: World) -> None:
     assert all(instrument.closed for instrument in world.built)
 
 
+async def test_late_word_of_a_source_that_is_no_more_harms_none_of_its_name(world: World) -> None:
+    """Kopf tells of each object in a line of its own."""
+    old = world.create(OPEN)
+    word = await world.store.read(old)
+    world.store.delete(old)
+    world.create(OPEN)
+    world.directory.seen(word)
+    world.directory.gone(old.uid)
+
+    assert await world.measure() == Measurement(value=1)
+
+
 async def test_who_is_not_allowed_reaches_nothing(world: World) -> None:
     """A refused policy neither builds nor asks an instrument, nor reads a Secret."""
     world.create(CLOSED)

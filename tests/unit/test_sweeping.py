@@ -8,9 +8,9 @@ import pytest
 from tests.support.builders import slo
 from tests.support.world import World
 
+from governor.app import attempts
 from governor.app.ports import ObjectKey
 from governor.app.sweeping import Sweeper
-from governor.errors import UnavailableError
 
 
 class Sweeping(World):
@@ -104,17 +104,21 @@ async def test_what_nothing_moves_is_told_as_stuck(world: Sweeping) -> None:
     assert world.stuck[-1] == []
 
 
-async def test_an_api_server_that_is_away_is_no_standstill(world: Sweeping) -> None:
+async def test_an_api_server_that_is_away_is_no_standstill(
+    world: Sweeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Runs fail and say so: overdue, but a restart would not help."""
     key = world.apply(slo())
     await world.settled(key, "Ok")
     world.say(autonomy_rate="violated")  # worth a write
-    for minute in range(20):
-        world.store.fail(*(UnavailableError("planted") for _ in range(2)))
+    world.store.goes(away=True)
+    for backoff in ("FIRST_BACKOFF", "LONGEST_BACKOFF"):  # which goes by real time
+        monkeypatch.setattr(attempts, backoff, 0.001)
+    next(iter(world.scheduler)).attempts = attempts.Attempts(world.clock.now())
+    for _ in range(20):
         world.forward(60)
         await world.sweeper.sweep()
         next(iter(world.scheduler)).wake()
-        await world.until(lambda n=minute: world.measurer.calls["autonomy-rate"] >= n + 2)
 
         def failed() -> bool:
             runner = next(iter(world.scheduler))
@@ -125,6 +129,7 @@ async def test_an_api_server_that_is_away_is_no_standstill(world: Sweeping) -> N
     assert world.telemetry.overdue_now == 1
     assert world.telemetry.overdue_ever == 1
     assert all(stuck == [] for stuck in world.stuck)
+    world.store.goes(away=False)
     await world.settled(key, "Violated")
 
 

@@ -7,8 +7,8 @@ that was long on its way.
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -64,33 +64,38 @@ class Caches:
         self._lately: deque[tuple[datetime, Json]] = deque()
         """Policies that went, and when that was told."""
         self._listeners: tuple[Listener, ...] = ()
+        self._untold: dict[ObjectKey, None] = {}
+        """Policies that the listener was not told of yet, in order."""
 
     def shelf(self, kind: Kind) -> Shelf:
         """What is known of a kind; it goes on changing."""
         return self._shelves[kind]
 
-    @contextmanager
-    def relayed_to(self, listener: Listener) -> Iterator[None]:
+    @asynccontextmanager
+    async def relayed_to(self, listener: Listener) -> AsyncIterator[None]:
         """Tells all that is known, what policies depend on first; then whatever comes.
 
         Also of policies that went not long ago: whoever led then may have ended with them.
+        Each policy is told in a turn of the event loop of its own: thousands in one would hold
+        up the Lease's renewal for so long that the term is over before it has begun.
         """
         for kind in (Kind.NAMESPACES, Kind.SOURCES, Kind.CHANNELS, Kind.MUTES):
             for body in self._shelves[kind].bodies.values():
                 listener.seen(kind, body)
         listener.listed()
-        for key, policy in self._shelves[Kind.POLICIES].bodies.items():
-            listener.seen(Kind.POLICIES, policy)
-            if tick := self._ticks[key.uid]:
-                listener.policy_tick(key.uid, tick)
         self._forget_long_gone()
         for _, policy in self._lately:
             listener.lost(policy)
         self._listeners = (listener,)
+        self._untold = dict.fromkeys(self._shelves[Kind.POLICIES].bodies)
         try:
+            while self._untold:
+                self._tell(next(iter(self._untold)))
+                await asyncio.sleep(0)
             yield
         finally:
             self._listeners = ()
+            self._untold = {}
 
     def seen(self, kind: Kind, body: Json) -> None:
         """An object is there, new or changed."""
@@ -102,6 +107,7 @@ class Caches:
         if kind is Kind.POLICIES:
             self._note_epoch(body)
             self._ticks.setdefault(key.uid, None)
+            self._untold.pop(key, None)
         for listener in self._listeners:
             listener.seen(kind, body)
 
@@ -109,6 +115,8 @@ class Caches:
         """An object was deleted."""
         shelf = self._shelves[kind]
         shelf.buried.add(key)
+        if key in self._untold:
+            self._tell(key)  # it is to be known what goes: it may leave something
         if shelf.versions.pop(key, None) is None:
             return
         body = shelf.bodies.pop(key)
@@ -135,6 +143,13 @@ class Caches:
         self._forget_long_gone()
         for listener in self._listeners:
             listener.policy_tick(uid, tick_seconds)
+
+    def _tell(self, key: ObjectKey) -> None:
+        del self._untold[key]
+        for listener in self._listeners:
+            listener.seen(Kind.POLICIES, self._shelves[Kind.POLICIES].bodies[key])
+            if tick := self._ticks[key.uid]:
+                listener.policy_tick(key.uid, tick)
 
     def _forget_long_gone(self) -> None:
         now = self._clock.now()

@@ -19,6 +19,8 @@ class Demands:
 
     def __init__(self) -> None:
         self._wanted: set[str] = set()
+        self._started: set[str] = set()
+        """Wanted, and being measured; nothing stands yet."""
         self._retries = Retries()
         self._resumed = False
         self._generation: int | None = None
@@ -53,7 +55,9 @@ class Demands:
 
     def started(self, checks: Iterable[str]) -> None:
         """These are being measured."""
-        self._wanted.difference_update(checks)
+        begun = self._wanted.intersection(checks)
+        self._started |= begun
+        self._wanted -= begun
 
     def answered(self, *, still_measuring: bool) -> str | None:
         """The run-now request that all wanted measurements together have answered."""
@@ -63,11 +67,14 @@ class Demands:
         """A decision on these runs stands."""
         if request is not None:
             self._answering = None
+        self._started.difference_update(run.check for run in runs)
         self._retries.note(policy, runs, now)
 
     def unmet(self) -> None:
         """What was measured did not come to a decision: it is wanted again."""
         self._generation = self._answering = None
+        self._wanted |= self._started
+        self._started.clear()
 
     def alarm(self, now: datetime, ring: Callable[[], None]) -> None:
         """Rings when the next retry comes, and only then."""

@@ -39,8 +39,8 @@ async def keep_healed(runners: Iterable[PolicyRunner], sink: Sink) -> None:
         try:
             await heal(due, sink)
             left = left if left > 0 else PERIOD_SECONDS
-        except DeliveryError as error:
-            _log.warning("the sink can't be compared now", extra={"error": str(error)})
+        except Exception as error:  # noqa: BLE001 - a bug here must not end the term
+            _complain("the sink can't be compared now", error)
             left = max(left, RETRY_SECONDS)
 
 
@@ -65,4 +65,12 @@ async def keep_released(sink: Sink) -> None:
                 _log.info("leases of work items were over", extra={"released": count})
         except DeliveryError as error:
             _log.debug("leases can't be looked at now", extra={"error": str(error)})
+        except Exception as error:  # noqa: BLE001 - a bug here must not end the term
+            _complain("leases can't be looked at now", error)
         await asyncio.sleep(LEASE_SECONDS)
+
+
+def _complain(what: str, error: Exception) -> None:
+    """What was to be expected, in a line; a bug, with where it is."""
+    expected = isinstance(error, DeliveryError)
+    _log.warning(what, exc_info=None if expected else error, extra={"error": str(error)})

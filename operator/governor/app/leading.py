@@ -150,6 +150,7 @@ class Leadership:
             # The Lease is held on to until the work has ended; but never longer than it may be.
             await asyncio.wait({working, stopping})
             keeping.cancel()
+            await asyncio.wait({keeping})
             self._telemetry.leads(leading=False)
         if not working.cancelled():
             working.result()
@@ -205,9 +206,16 @@ class Leadership:
         if not self.leads:
             return
         ours, self._until = self._held, _NEVER  # from here on nothing is done
+        given_back = released(ours.lease, self._clock.now())
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout(RELEASE_SECONDS):
-                await self._store.replace(ours.version, released(ours.lease, self._clock.now()))
+                try:
+                    await self._store.replace(ours.version, given_back)
+                except ConflictError:  # a renewal was under way, and got there first
+                    found = await self._store.read()
+                    if found is None or not same_term(found[1], ours.lease):
+                        return
+                    await self._store.replace(found[0], given_back)
                 _log.info("gave the Lease back", extra={"identity": self._identity})
 
     @property

@@ -34,8 +34,8 @@ class Relay:
         self._channels = channels
         self._mutes = mutes
         self._namespaces = namespaces
-        self._named: dict[str, str] = {}
-        """Namespaces by name → the uid of the one that bears it now."""
+        self._named: dict[str, tuple[str, int]] = {}
+        """Namespaces by name → uid and resourceVersion of the one that bears it now."""
 
     def seen(self, kind: Kind, body: Json) -> None:
         """An object is there, new or changed."""
@@ -84,11 +84,15 @@ class Relay:
             directory.listed()
 
     def _namespace_seen(self, metadata: Mapping[str, Any]) -> None:
-        self._named[metadata["name"]] = metadata["uid"]
+        uid, version = metadata["uid"], int(metadata["resourceVersion"])
+        known, newest = self._named.get(metadata["name"], (uid, version))
+        if known != uid and version < newest:
+            return  # of one that is no more, told late
+        self._named[metadata["name"]] = uid, version
         self._namespaces.seen(metadata["name"], metadata.get("labels") or {})
 
     def _namespace_gone(self, key: ObjectKey) -> None:
         """The end of one may be noticed after the start of the next of its name."""
-        if self._named.get(key.name) == key.uid:
+        if self._named.get(key.name, ("", 0))[0] == key.uid:
             del self._named[key.name]
             self._namespaces.gone(key.name)

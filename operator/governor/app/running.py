@@ -55,6 +55,8 @@ class PolicyRunner:
         self._demands = Demands()
         self._begun = False
         self._stopping = False
+        self._rest: asyncio.TimerHandle | None = None
+        """After a turn that failed, until the next one is tried."""
         self.attempts = Attempts(services.clock.now())
         self._poking = Poking(self._key, services.around)
         self._writing = Writing(self._key, self._base, services, look=self._look)
@@ -146,7 +148,10 @@ class PolicyRunner:
             while not self._stopping:
                 await self._wake.wait()
                 self._wake.clear()
-                await self._turn_safely()
+                if (
+                    self._rest is None
+                ):  # else its end wakes us: whoever wakes us often changes nothing
+                    await self._turn_safely()
             self.courier.finish()
             # A channel that rests is not waited for: what others were told is to be written.
             await asyncio.wait({courier}, timeout=FINISHING_SECONDS)
@@ -155,6 +160,8 @@ class PolicyRunner:
         finally:
             self.measuring.discard()
             courier.cancel()
+            if self._rest is not None:
+                self._rest.cancel()
 
     async def _turn_safely(self) -> None:
         try:
@@ -285,7 +292,13 @@ class PolicyRunner:
             extra=self._names() | {"error": str(error), "retry_seconds": retry},
         )
         self._demands.unmet()
-        asyncio.get_running_loop().call_later(retry, self._wake.set)
+        self._rest = asyncio.get_running_loop().call_later(retry, self._rested)
+
+    def _rested(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+        self._rest = None
+        self._wake.set()
 
     def _look(self, subject: Subject) -> None:
         """Takes note of a version; what is under way for an older spec is dropped."""
@@ -299,6 +312,7 @@ class PolicyRunner:
             self.measuring.discard()
             self._understood = understand(newest)
             self.attempts = Attempts(self._services.clock.now())
+            self._rested()
             self.courier.revise(revision_of(newest), self._understood.spec)
 
     def _names(self) -> dict[str, object]:

@@ -68,7 +68,7 @@ class Term:
             parts["history"] = self.history.run
         tasks = {asyncio.create_task(run(), name=name) for name, run in parts.items()}
         try:
-            with self.caches.relayed_to(self.relay):
+            async with self.caches.relayed_to(self.relay):
                 ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             for task in ended:
                 task.result()

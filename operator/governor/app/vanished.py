@@ -56,6 +56,9 @@ class Vanished:
             except (DeliveryError, StoreError) as error:
                 _log.warning("rows can't be compared with policies now: %s", error)
                 wait = RETRY_SECONDS
+            except Exception:  # noqa: BLE001 - a bug here must not end the term
+                _log.exception("rows can't be compared with policies now")
+                wait = RETRY_SECONDS
 
     async def sweep(self) -> float:
         """Looks once; in how many seconds to look again.

@@ -50,11 +50,11 @@ class Writing:
             now = services.clock.now()
             decided = decide().model_copy(update={"epoch": base.written.epoch})
             status = decided.model_copy(update={"epoch": self._epoch(now)})
-            services.telemetry.evaluated(self._key, status)
             rides = decided != base.written and rider_due(self._key.uid, base.written_at, now)
             claims = not self.claimed and owes(status)
             if not (causes_write(base.written, status) or rides or claims):
                 base.hold(status)
+                services.telemetry.evaluated(self._key, status)
                 return True
             try:
                 answer = await services.store.replace_status(
@@ -67,6 +67,7 @@ class Writing:
             else:
                 base.confirm(Subject(answer), status, now)
                 self.claimed = True
+                services.telemetry.evaluated(self._key, status)
                 return True
         raise ConflictError(f"{ATTEMPTS} writes in a row met a newer version")
 

@@ -14,6 +14,8 @@ class Faults:
 
     def __init__(self) -> None:
         self._planted: deque[Fault | StoreError] = deque()
+        self.away = False
+        """While it is, every request is lost."""
 
     def plant(self, *faults: Fault | StoreError) -> None:
         """An error is raised as it is."""
@@ -25,6 +27,8 @@ class Faults:
         Raises:
             StoreError: it is lost, or refused.
         """
+        if self.away:
+            raise UnavailableError("planted: it is away")
         fault = self._planted.popleft() if self._planted else None
         if fault == "before":
             raise UnavailableError("planted: lost before the request")

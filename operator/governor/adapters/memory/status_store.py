@@ -31,6 +31,10 @@ class InMemoryStatusStore:
         """Plants faults, one for each of the next requests; an error is raised as it is."""
         self._faults.plant(*faults)
 
+    def goes(self, *, away: bool) -> None:
+        """From now on nobody reaches it, or everybody does."""
+        self._faults.away = away
+
     def create(
         self, namespace: str, name: str, spec: Json, *, annotations: Json | None = None
     ) -> Json:

@@ -136,16 +136,14 @@ class Requests:
         Urls are shorter than forms, and logs keep them: so POST is tried anew now and then.
         """
         now = asyncio.get_running_loop().time()
-        until = now + seconds
+        # A whole deadline begins when it is the request's turn.
+        until = None if seconds == self.deadline_seconds else now + seconds
         posting = now >= self._get_until
         if posting:
-            whole = seconds == self.deadline_seconds
-            # Without a deadline of ours, a timeout says whether the request was sent at all.
-            answer = await self._exchange.ask(
-                "POST", _QUERY, form=fields, until=None if whole else until
-            )
+            answer = await self._exchange.ask("POST", _QUERY, form=fields, until=until)
             if answer.status not in _POST_REFUSED:
                 return answer
+            until = until or asyncio.get_running_loop().time() + seconds - answer.seconds
         answer = await self._exchange.ask("GET", _QUERY, query=fields, until=until)
         if answer.status in _GET_REFUSED:
             self._get_until = 0.0

@@ -11,11 +11,12 @@ from governor.adapters.web.answers import Answer, Place
 from governor.adapters.web.clients import Clients
 from governor.adapters.web.faults import fault_of
 from governor.adapters.web.trust import Trust
+from governor.adapters.web.turns import Turns
 from governor.values.outcomes import FaultError
 from governor.values.reasons import Reason
 
 CONCURRENCY = 16
-"""Requests to one server at the same time; the rest waits within its own deadline."""
+"""Requests to one server at the same time; the rest waits, as `Turns` says."""
 
 LONGEST_ANSWER = 1 << 20
 """Bytes. What is asked for needs a few hundred; beyond this it is something else."""
@@ -48,7 +49,7 @@ class Exchange:
         self._clients = Clients(lambda: _client(url, headers, trust.context))
         self._trust = trust
         self._place = place
-        self._slots = asyncio.Semaphore(CONCURRENCY)
+        self._turns = Turns(CONCURRENCY)
         self.deadline_seconds = deadline_seconds
 
     async def ask(
@@ -61,7 +62,7 @@ class Exchange:
         content: bytes | None = None,
         until: float | None = None,
     ) -> Answer:
-        """The whole answer to one request; the deadline counts from now, waiting included.
+        """The whole answer to one request; the deadline counts from when it is its turn.
 
         Args:
             method: of HTTP.
@@ -69,20 +70,21 @@ class Exchange:
             query: what to send, in the url.
             form: what to send, as a form.
             content: what to send, as it is.
-            until: the deadline, in the event loop's time, of whoever asks more than once.
+            until: the deadline, in the event loop's time and waiting included, of whoever asks
+                more than once.
 
         Raises:
             FaultError: `Timeout`, `Unreachable`, `TLSFailed`, or `MalformedAnswer` for
                 what is no HTTP, breaks off or does not end.
         """
         sent = until is not None  # Of two requests, the first was.
-        until = until or self.deadline()
         try:
-            async with asyncio.timeout_at(until) as deadline, self._slots:
-                patience = _patience(deadline, self.deadline_seconds)
+            async with asyncio.timeout_at(until), self._turns.turn(self.deadline_seconds):
+                until = until or self.deadline()
+                patience = _patience(until, self.deadline_seconds)
                 sent = True
-                async with self._clients.lent() as client:
-                    return await _ask(
+                async with asyncio.timeout_at(until), self._clients.lent() as client:
+                    answer = await _ask(
                         client.stream(
                             method,
                             path,
@@ -93,13 +95,21 @@ class Exchange:
                         ),
                         self._place,
                     )
+                self._turns.answered()
+                return answer
         except httpx.ConnectTimeout as error:
             raise FaultError(Reason.TIMEOUT, "connecting took too long") from error
         except (TimeoutError, httpx.TimeoutException) as error:
-            late = "no whole answer" if sent else f"{CONCURRENCY} requests are before it: not sent"
-            raise FaultError(Reason.TIMEOUT, f"{late} within {self.deadline_seconds:g}s") from error
+            whole = f"{self.deadline_seconds:g}s"
+            late = (
+                f"no whole answer within {whole}"
+                if sent
+                else f"{CONCURRENCY} requests are before it: not sent within {whole}"
+            )
+            raise FaultError(Reason.TIMEOUT, late) from error
         except (httpx.HTTPError, ssl.SSLError) as error:
-            cause = await self._alert(path, until) if _broken(error) else None
+            self._turns.answered()
+            cause = await self._alert(path, until or self.deadline()) if _broken(error) else None
             raise fault_of(cause or error, self._place, self._trust.client) from error
 
     async def _alert(self, path: str, until: float) -> ssl.SSLError | None:
@@ -170,7 +180,7 @@ async def _ask(answering: AbstractAsyncContextManager[httpx.Response], place: Pl
         )
 
 
-def _patience(deadline: asyncio.Timeout, whole_seconds: float) -> httpx.Timeout:
+def _patience(until: float, whole_seconds: float) -> httpx.Timeout:
     """Lets httpx give up by itself, just before the deadline would cut it off.
 
     It tidies up better so: httpcore leaves a socket open where a TLS handshake is cancelled.
@@ -180,7 +190,7 @@ def _patience(deadline: asyncio.Timeout, whole_seconds: float) -> httpx.Timeout:
         TimeoutError: so little time is left that nothing should be sent. Else a crowd that
             waited in vain for a hanging server would open connections only to drop them.
     """
-    left = (deadline.when() or 0.0) - asyncio.get_running_loop().time()
+    left = until - asyncio.get_running_loop().time()
     if left < whole_seconds * _TOO_LATE:
         raise TimeoutError
     return httpx.Timeout(left * _WAITING, connect=left * _CONNECTING)

@@ -57,6 +57,8 @@ class Directory(ABC, Generic[SpecT, ThingT]):
         """A resource as the API server gave it, new or changed."""
         entry: Entry[SpecT, ThingT] = Entry.read(body, self._parse)
         known = self._entries.get(entry.name)
+        if known is not None and known.key != entry.key and newer(known.body, body) is known.body:
+            return  # of one that is no more, told late: another bears its name
         if known is not None and known.same_spec(entry):
             known.body = newer(known.body, body)
             return
