@@ -31,6 +31,7 @@ from governor.errors import (
     ConflictError,
     DeliveryError,
     GoneError,
+    NotLeadingError,
     RejectedError,
     SettingsError,
     StoreError,
@@ -190,6 +191,40 @@ async def test_who_waits_for_others_has_all_the_time_yet(tmp_path: Path) -> None
 
     assert answers == [{}] * len(answers)
     assert most == 32
+
+
+async def test_who_may_not_write_any_more_when_its_turn_comes_writes_nothing(
+    tmp_path: Path,
+) -> None:
+    """A leader that was stopped while it waited; reading is no harm."""
+    asked: list[str] = []
+    leads = True
+
+    def require() -> None:
+        if not leads:
+            raise NotLeadingError("planted")
+
+    async def slowly(request: web.Request) -> web.Response:
+        asked.append(request.method)
+        await asyncio.sleep(0.2)
+        return web.json_response({})
+
+    async with (
+        serving(slowly) as address,
+        Connection(
+            load(kubeconfig(tmp_path, address, token="t")), before_writing=require
+        ) as connection,
+    ):
+        writes = [asyncio.create_task(connection.request("PUT", "/x", body={})) for _ in range(40)]
+        async with asyncio.timeout(10):
+            while len(asked) < 32:  # noqa: ASYNC110 - as many as there are connections
+                await asyncio.sleep(0.01)
+        leads = False
+        ends = await asyncio.gather(*writes, return_exceptions=True)
+        await connection.request("GET", "/x")
+
+    assert [isinstance(end, NotLeadingError) for end in ends] == [False] * 32 + [True] * 8
+    assert asked == ["PUT"] * 32 + ["GET"]
 
 
 async def test_an_event_is_not_sent_twice(tmp_path: Path) -> None:

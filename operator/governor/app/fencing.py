@@ -1,4 +1,6 @@
-"""Effects that only the leader may have: each asks for authority immediately before it is sent.
+"""Effects that only the leader may have: each asks for authority before it is sent.
+
+What waits for its turn at the API server is asked once more when that comes (`Connection`).
 
 What is asked stands between deciding and acting of a process that was stopped, or cut off,
 and goes on as if nothing had happened while another leads.

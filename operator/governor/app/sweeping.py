@@ -1,6 +1,6 @@
 """Evaluates every policy that is overdue, whoever failed to.
 
-Ticks come through kopf. This needs nothing but the runners, and is there before kopf.
+Ticks come through kopf. This needs nothing but the runners.
 """
 
 import asyncio

@@ -110,7 +110,9 @@ async def run(settings: Settings) -> None:
         for each in (engine, apart):
             stack.push_async_callback(_let_go, each)
         identity = credentials.load(settings.kubeconfig)
-        connection = await stack.enter_async_context(Connection(identity))
+        connection = await stack.enter_async_context(
+            Connection(identity, before_writing=lambda: leadership.require())  # noqa: PLW0108 - not there yet
+        )
         # Its own: a renewal that waited behind a thousand writes of statuses would come too late.
         leasing = await stack.enter_async_context(Connection(identity))
         caches = Caches(SystemClock())

@@ -7,7 +7,7 @@ be done once only.)
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Self
 
 import aiohttp
@@ -44,13 +44,21 @@ class RefusedError(StoreError):
 class Connection:
     """One server, one identity, one pool. Use as an async context manager."""
 
-    def __init__(self, credentials: Credentials, *, timeout_seconds: float = 10.0) -> None:
+    def __init__(
+        self,
+        credentials: Credentials,
+        *,
+        timeout_seconds: float = 10.0,
+        before_writing: Callable[[], None] = lambda: None,
+    ) -> None:
         """Must be called inside the event loop.
 
         Args:
             credentials: who we are, and to whom.
             timeout_seconds: for one request, from connecting to the answer's last byte. It
                 does not count while other requests are before it.
+            before_writing: called when it is the turn of a request that is no GET, which may
+                have waited for long; what it raises is raised instead of writing.
         """
         self._timeout = aiohttp.ClientTimeout(total=timeout_seconds)
         arguments = _session_arguments(credentials, connections=_CONNECTIONS)
@@ -61,6 +69,7 @@ class Connection:
         # Not left to aiohttp: who waits there has been serialized already, all in one turn of
         # the event loop, and its time is running.
         self._slots = asyncio.Semaphore(_CONNECTIONS)
+        self._before_writing = before_writing
 
     async def __aenter__(self) -> Self:
         return self
@@ -91,6 +100,8 @@ class Connection:
             RefusedError: any other status but 2xx.
         """
         async with self._slots:
+            if method != "GET":
+                self._before_writing()
             return await self._request(method, path, body, query, accept)
 
     async def _request(
