@@ -14,7 +14,8 @@ from tests.support.governed import AT, REMEDIATOR, Governed
 from governor.adapters.postgres import PostgresInstrument
 from governor.app.ports import Deprecation
 from governor.probes.trust_drift import TrustDrift
-from governor.values.outcomes import Measurement
+from governor.values.outcomes import FaultError, Measurement, UnconfirmedError
+from governor.values.reasons import Reason
 from governor_local.postgresql import PostgresServer
 
 # Quoted: only the stubs know that it is generic.
@@ -148,6 +149,23 @@ async def test_whatever_is_named_only_what_deserves_it_is_deprecated(
 
 def rows_in_use(rows: Sequence[tuple[Any, ...]]) -> bool:
     return any(row[1] not in {"deprecated", "archived"} for row in rows)
+
+
+async def test_who_leads_no_more_when_the_connection_is_there_changes_nothing(
+    admin: Admin, governed: Governed
+) -> None:
+    """A process that was stopped while it connected, and goes on while another leads."""
+    await write(admin, *unused("a"))
+
+    def refuse() -> None:
+        raise FaultError(Reason.UNREACHABLE, "this replica does not lead")
+
+    async with governed.remediating(before_writing=refuse) as instrument:
+        with pytest.raises(FaultError, match="does not lead") as caught:
+            await instrument.deprecate(drift(), ["a"], AT)
+
+    assert not isinstance(caught.value, UnconfirmedError)
+    assert await deprecated(admin) == []
 
 
 async def test_only_what_is_named_is_deprecated(

@@ -134,8 +134,8 @@ def put_on(stage: Stage) -> None:
         record=lambda event: (event.regarding.name, f"Event: {event.reason}"),
     )
     joining.Notifiers = lambda: Maker(stage, notifiers(), tell=message)
-    joining.Instruments = lambda telemetry: Maker(
-        stage, instruments(telemetry), deprecate=deprecation
+    joining.Instruments = lambda *arguments: Maker(
+        stage, instruments(*arguments), deprecate=deprecation
     )
 
 

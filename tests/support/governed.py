@@ -1,6 +1,6 @@
 """A governed database of a test's own on the real server, and instruments that measure it."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -96,6 +96,7 @@ def instrument(
     remediation: str | bytes | None = None,
     access: Collection[Access] = tuple(Access),
     ca: bytes | None = None,
+    before_writing: Callable[[], None] = lambda: None,
     **spec: Any,
 ) -> PostgresInstrument:
     """What `make_postgres` makes of these Secrets."""
@@ -117,5 +118,9 @@ def instrument(
         if value is not None
     }
     return make_postgres(
-        "platform", PostgresSource.model_validate(source), access, {"platform": stored}
+        "platform",
+        PostgresSource.model_validate(source),
+        access,
+        {"platform": stored},
+        before_writing=before_writing,
     )

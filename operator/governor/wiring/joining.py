@@ -63,7 +63,7 @@ def joined(
     clock, namespaces = SystemClock(), Namespaces()
     secrets = KubernetesSecretReader(connection, namespace=settings.namespace)
     sources = SourceDirectory(
-        maker=Instruments(telemetry),
+        maker=Instruments(telemetry, authority),
         secrets=secrets,
         namespaces=namespaces,
         store=FencedStatusStore(source_store(connection), authority),

@@ -1,6 +1,6 @@
 """Deprecates playbooks: the one thing that the operator changes in a platform's database."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -23,6 +23,8 @@ class Attempt:
     ids: Sequence[str]
     at: datetime
     """The time that "unused" is counted from."""
+    before_writing: Callable[[], None]
+    """Called once the connection is there, which may take seconds; what it raises is raised."""
     committing: bool = field(default=False, init=False)
     """From then on a failure does not say that nothing was changed."""
 
@@ -30,9 +32,11 @@ class Attempt:
         """Deprecates, and commits the READ COMMITTED transaction that the connection is in.
 
         Raises:
-            FaultError: `ColumnType`, or the server took back what it had done.
+            FaultError: `ColumnType`, or the server took back what it had done; or as
+                `before_writing`.
             asyncpg.PostgresError: any refusal.
         """
+        self.before_writing()
         update = self.probe.deprecation(self.relations, self.ids, self.at)
         changed = _ids(await ask(connection, update))
         others = [each for each in self.ids if each not in changed]

@@ -66,12 +66,18 @@ class PostgresInstrument:
         custom: Login | FaultError,
         remediation: Login | FaultError,
         relations: Mapping[str, str],
+        *,
+        before_writing: Callable[[], None] = lambda: None,
     ) -> None:
-        """Takes a fault in place of another login: it must not stop the built-ins."""
+        """Takes a fault in place of another login: it must not stop the built-ins.
+
+        Before playbooks are changed, `before_writing` is called, and may raise a FaultError.
+        """
         self._builtin = builtin
         self._custom = custom
         self._remediation = remediation
         self._relations = relations
+        self._before_writing = before_writing
 
     async def measure(self, probe: Probe, at: datetime) -> Outcome:
         if not isinstance(probe, SqlProbe):
@@ -87,7 +93,13 @@ class PostgresInstrument:
             )
 
     async def deprecate(self, probe: TrustDrift, ids: Sequence[str], at: datetime) -> Deprecation:
-        attempt = Attempt(probe=probe, relations=self._relations, ids=ids, at=at)
+        attempt = Attempt(
+            probe=probe,
+            relations=self._relations,
+            ids=ids,
+            at=at,
+            before_writing=self._before_writing,
+        )
         try:
             if isinstance(self._remediation, FaultError):
                 raise self._remediation

@@ -1,7 +1,7 @@
 """Builds the instrument of a PostgreSQL source, without connecting."""
 
 import ssl
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from governor.adapters.postgres.dsn import Secrets, read_dsn
@@ -22,7 +22,12 @@ MAX_CONNECTIONS = 4
 
 
 def make_postgres(
-    name: str, spec: PostgresSource, access: Collection[Access], secrets: Secrets
+    name: str,
+    spec: PostgresSource,
+    access: Collection[Access],
+    secrets: Secrets,
+    *,
+    before_writing: Callable[[], None] = lambda: None,
 ) -> PostgresInstrument:
     """The instrument of a source.
 
@@ -34,6 +39,7 @@ def make_postgres(
         spec: where the server is, and how to speak to it.
         access: what the source may be used for, with the default applied.
         secrets: every Secret that the spec names and that exists.
+        before_writing: as `PostgresInstrument` says.
 
     Raises:
         FaultError: `SecretInvalid`, naming the Secret, the key and the remedy.
@@ -47,6 +53,7 @@ def make_postgres(
             Access.REMEDIATION, spec.remediation_secret_ref, writes=plain(mapped["playbooks"])
         ),
         mapped,
+        before_writing=before_writing,
     )
 
 
