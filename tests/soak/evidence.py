@@ -132,13 +132,18 @@ class Gatherer:
         )
 
     def left_of_the_deleted(self) -> list[str]:
-        """What is still kept of policies that are no more, and rows of theirs that are open."""
+        """What is still kept of policies that are no more, and rows of theirs that are open.
+
+        A deletion that no watch told is found by comparing, within two minutes.
+        """
         living = {policy.uid for policy in self._world.living}
+        named = {policy.name for policy in self._world.living}
         rows = self._world.cluster.rows(self._world.namespace)
         open_rows = [row for row in rows if not row["resolved"] and row["policy_uid"] not in living]
         names = [f"open row {row['id']} of {row['policy']}" for row in open_rows]
         orphans = [f"ConfigMap orphan-{uid}" for uid in self._orphans()]
-        return names + orphans + self._timers_of_nothing()
+        series = [f"series of {name}" for name in {*self._policies_with_series()} - named]
+        return names + orphans + series + self._timers_of_nothing()
 
     def _timers_of_nothing(self) -> list[str]:
         """Where there is no policy at all: the replicas that still wait for ticks of one."""
