@@ -77,7 +77,15 @@ def policies(
 
 def opened_once(cluster: Cluster, namespace: str) -> None:
     """Waits until every policy's finding is told: in one row and one Event."""
-    eventually(lambda: len(cluster.rows(namespace)) == len(POLICIES), PATIENCE)
+
+    def all_in_rows() -> bool:
+        rows = sorted(row["policy"] for row in cluster.rows(namespace))
+        twice = {name for name in rows if rows.count(name) > 1}
+        missing = sorted({*POLICIES} - {*rows})
+        assert rows == POLICIES, f"twice: {twice}, missing: {missing}"
+        return True
+
+    eventually(all_in_rows, PATIENCE)
     for name in POLICIES:
         cluster.told(name, namespace, PATIENCE)
     opened = [e for e in cluster.events(namespace) if e["reason"] == "FindingOpened"]
