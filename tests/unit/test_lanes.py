@@ -12,11 +12,11 @@ from tests.support.world import World
 from governor.api.status import FindingRef, PolicyStatus
 from governor.app import channel_lanes
 from governor.app.delivering import Complaints
-from governor.app.ports import ObjectKey
+from governor.app.ports import Episode, ObjectKey
 from governor.domain.identity import finding_id
 from governor.domain.surroundings import ChannelKind, Mute
 from governor.domain.takeovers import Known
-from governor.errors import DeliveryError
+from governor.errors import DeliveryError, RejectedError
 
 SLO_GONE = "slo_gone_violation"
 NOTIFY = {"channels": [{"name": "events"}]}
@@ -102,6 +102,46 @@ async def test_rows_that_come_in_during_a_turn_are_for_the_next_one(
     await world.until(lambda: bool(world.rows()))
 
     assert world.rows() == [("gone", SLO_GONE, True)]
+
+
+async def test_a_spec_that_the_sink_refuses_for_good_holds_back_no_row(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Rows only refer to it; it is said once, and not tried again."""
+
+    async def refused(_: object) -> None:
+        raise RejectedError("the database will never take this row: \\u0000")
+
+    monkeypatch.setattr(world.sink, "record_revision", refused)
+    world.say(autonomy_rate="violated")
+    key = world.apply()
+    await world.settled(key, "Violated")
+    await world.until(lambda: len(world.rows()) == 1)
+
+    said = [record for record in caplog.records if "spec was refused" in record.message]
+    assert [(record.__dict__["policy"], record.__dict__["generation"]) for record in said] == [
+        (key.name, 1)
+    ]
+
+
+async def test_two_rows_that_never_get_through_hold_back_no_third(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two failures end a pass, as if the sink were down; the next one begins with others."""
+    record = world.sink.record
+
+    async def choosy(row: Episode, *args: Any) -> Any:
+        if row.check_name in {"slo-0", "slo-1"}:
+            raise ZeroDivisionError
+        return await record(row, *args)
+
+    monkeypatch.setattr(world.sink, "record", choosy)
+    checks = [slo(f"slo-{number}") for number in range(4)]
+    world.say(**{f"slo_{number}": "violated" for number in range(4)})
+    world.apply(*checks)
+    await world.until(lambda: len(world.rows()) == 2)
+
+    assert sorted(check for check, *_ in world.rows()) == ["slo-2", "slo-3"]
 
 
 def test_a_place_that_delivers_says_nothing_of_another(caplog: pytest.LogCaptureFixture) -> None:

@@ -23,7 +23,8 @@ LONGEST_BACKOFF = 60.0
 _log = logging.getLogger(__name__)
 
 _FAILURES_A_PASS = 2
-"""After so many failures a pass gives up: the target is down, not the entry bad."""
+"""After so many failures a pass gives up: the target seems to be down. If it is the entries that
+are bad, the next pass begins with others."""
 
 
 @dataclass
@@ -186,6 +187,11 @@ class Lane(ABC):
 class EntryLane(Lane):
     """A lane that tells entry by entry, each line in order of decision."""
 
+    def __init__(self, office: Office) -> None:
+        super().__init__(office)
+        self._blocked: set[tuple[str, str]] = set()
+        """The lines of which the last pass could not tell an entry."""
+
     @abstractmethod
     async def tell(self, entry: Entry) -> Adoption | None:
         """Tells one entry.
@@ -208,17 +214,15 @@ class EntryLane(Lane):
                 self._on_learned()
 
     async def _tell_all(self) -> bool:
-        failures = 0
-        blocked: set[tuple[str, str]] = set()
-        for entry in self.owed:
-            if self._done(entry) or line(entry) in blocked:
+        before, self._blocked = self._blocked, set()
+        for entry in sorted(self.owed, key=lambda each: line(each) in before):
+            if self._done(entry) or line(entry) in self._blocked:
                 continue
             if not await self._deliver(entry):
-                blocked.add(line(entry))
-                failures += 1
-                if failures == _FAILURES_A_PASS:
+                self._blocked.add(line(entry))
+                if len(self._blocked) == _FAILURES_A_PASS:
                     break
-        return not failures
+        return not self._blocked
 
     async def _deliver(self, entry: Entry) -> bool:
         """Tells one entry and notes the result; False: its line has to wait."""

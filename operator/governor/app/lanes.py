@@ -1,5 +1,6 @@
-"""The two targets of this version's log: the sink and Kubernetes Events."""
+"""The lanes to the sink and to Kubernetes Events."""
 
+import logging
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from itertools import chain
@@ -20,6 +21,9 @@ from governor.app.specs import Specs
 from governor.app.telling import episode, event, remediation, work_item
 from governor.domain.identity import finding_id
 from governor.domain.takeovers import SUPERSEDED
+from governor.errors import RejectedError
+
+_log = logging.getLogger(__name__)
 
 
 class EventLane(EntryLane):
@@ -84,7 +88,14 @@ class SinkLane(EntryLane):
 
     async def prepare(self) -> None:
         while self._revisions:
-            await self._sink.record_revision(self._revisions[0])
+            revision = self._revisions[0]
+            try:
+                await self._sink.record_revision(revision)
+            except RejectedError as error:  # rows can do without it
+                _log.warning(
+                    "a spec was refused for good, and is not stored",
+                    extra={"generation": revision.generation, "error": str(error)} | self._names(),
+                )
             self._revisions.pop(0)
 
     def note(self, entry: Entry, outcome: str) -> None:
@@ -110,6 +121,9 @@ class SinkLane(EntryLane):
         return Adoption(
             FindingRef(id=rival.id, event_type=rival.event_type, opened_at=rival.opened_at)
         )
+
+    def _names(self) -> dict[str, object]:
+        return {"policy_namespace": self._key.namespace, "policy": self._key.name}
 
     def _ours(self, row: OpenFinding) -> bool:
         return row.id == finding_id(self._key.uid, row.event_type, row.check_name, row.opened_at)

@@ -19,6 +19,9 @@ from governor.domain.schedules import upcoming
 SLACK = timedelta(seconds=2)
 """A tick arms so far beyond the next one, which may come late."""
 
+ENDING_SECONDS = 2.0
+"""So long may runners take to end once they are cancelled."""
+
 
 class Scheduler:
     """Knows every policy, and wakes its runner when a slot, a change or a tick comes."""
@@ -147,7 +150,8 @@ class Scheduler:
             await asyncio.wait(tasks, timeout=grace_seconds)
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:  # one that does not end keeps nobody else from leading
+            await asyncio.wait(tasks, timeout=ENDING_SECONDS)
 
     def _arm(self, uid: str, runner: PolicyRunner, window: timedelta) -> None:
         self._disarm(uid)
