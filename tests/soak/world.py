@@ -141,6 +141,7 @@ def soaked(
             for dial in each.dials:
                 dial.turn(dial.value)
             world.create(each)
+        opened.callback(lambda: cluster.end_rows(namespace))
         ours = ("governancepolicies,governancemutes", "--all", "-n", namespace)
         opened.callback(lambda: stack.kubectl("delete", *ours))
         opened.enter_context(scale.weighing())

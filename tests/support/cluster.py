@@ -150,6 +150,13 @@ class Cluster:
         """The reasons of a namespace's Events, oldest first."""
         return [event["reason"] for event in self.events(namespace)]
 
+    def end_rows(self, namespace: str) -> None:
+        """Ends what is open of a namespace's policies, behind the operator's back."""
+        self.stack.sink.start()
+        ended = "update {rows} set resolved = true, resolved_at = now() where not resolved"
+        which = f" and namespace = '{namespace}'"
+        self.stack.sink.execute(ended.format(rows=EVENTS) + which, database=SINK_DATABASE)
+
     def rows(self, namespace: str) -> Sequence[dict[str, Any]]:
         """The sink's rows of a namespace's policies, oldest first."""
         which = f"where namespace = '{namespace}' order by opened_at, check_name"

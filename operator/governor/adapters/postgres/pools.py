@@ -30,6 +30,9 @@ IDLE_SECONDS = 90.0
 _CLEANING_SECONDS = 5.0
 """How long rolling back and discarding may take; then the connection is dropped."""
 
+_ABANDONED_SECONDS = 10
+"""How long a transaction may wait for our next word; then the server ends it."""
+
 DRIVER_ERRORS = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
@@ -199,12 +202,19 @@ class Pool:
 
 
 def _begin(milliseconds: int, *, writes: bool) -> str:
-    """Who waits for a lock gives up before the statement does: the reason is then plain."""
+    """Who waits for a lock gives up before the statement does: the reason is then plain.
+
+    What a transaction of a process that was stopped has locked is free again before long.
+    """
+    limits = (
+        f"SET LOCAL statement_timeout = {milliseconds}; "
+        f"SET LOCAL idle_in_transaction_session_timeout = {_ABANDONED_SECONDS * 1000}"
+    )
     if not writes:
-        return f"BEGIN READ ONLY; SET LOCAL statement_timeout = {milliseconds}"
+        return f"BEGIN READ ONLY; {limits}"
     return (
-        f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; SET LOCAL lock_timeout = "
-        f"{milliseconds // 2}; SET LOCAL statement_timeout = {milliseconds}"
+        "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; "
+        f"SET LOCAL lock_timeout = {milliseconds // 2}; {limits}"
     )
 
 

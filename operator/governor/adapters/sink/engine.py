@@ -12,6 +12,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from governor.adapters.sink.sessions import Session
 from governor.errors import SettingsError
 
 TlsMode = Literal["VerifyFull", "VerifyCA", "Disable"]
@@ -57,6 +58,7 @@ def make_engine(
             "ssl": _tls(tls_mode, ca_file),
             "timeout": connect_timeout,
             "command_timeout": command_timeout,
+            "connection_class": Session,
             "server_settings": {"application_name": application_name},
             # For PgBouncer: a statement without a name lives in its transaction only.
             "statement_cache_size": 0,
