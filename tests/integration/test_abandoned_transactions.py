@@ -78,12 +78,14 @@ async def test_a_remediation_that_was_left_open_keeps_nobody_from_a_playbook(
     """Nor is any of it done."""
     governed = Governed.create(governed_server)
     governed.sql("INSERT INTO playbooks VALUES ('a', 'approved', 0.1, NULL, '2026-01-01Z')")
+    updated = asyncio.Event()
 
     async def half(connection: "asyncpg.Connection[asyncpg.Record]") -> None:
         await connection.execute("UPDATE public.playbooks SET status = 'deprecated'")
         update = "UPDATE playbooks SET trust_score = 0.9"
         async with asyncio.timeout(8):
             await asyncio.to_thread(governed.sql, update)
+        updated.set()
         await connection.execute("COMMIT")
 
     async with governed.remediating(statementTimeout="10s") as made:
@@ -92,4 +94,5 @@ async def test_a_remediation_that_was_left_open_keeps_nobody_from_a_playbook(
         with pytest.raises(FaultError):
             await remediation.run(half)
 
+    assert updated.is_set()
     assert governed.sql("SELECT status, trust_score FROM playbooks").split() == ["approved", "0.9"]
