@@ -19,19 +19,23 @@ class Line:
     def __init__(self, store: InMemoryLeaseStore) -> None:
         self._store = store
         self.cut = False
+        self.hangs = False
+        """Nothing is answered, whatever comes of it."""
 
     async def read(self) -> tuple[str, Lease] | None:
-        return await self._reached().read()
+        return await (await self._reached()).read()
 
     async def create(self, lease: Lease) -> str:
-        return await self._reached().create(lease)
+        return await (await self._reached()).create(lease)
 
     async def replace(self, version: str, lease: Lease) -> str:
-        return await self._reached().replace(version, lease)
+        return await (await self._reached()).replace(version, lease)
 
-    def _reached(self) -> InMemoryLeaseStore:
+    async def _reached(self) -> InMemoryLeaseStore:
         if self.cut:
             raise UnavailableError("the line is cut")
+        if self.hangs:
+            await asyncio.Event().wait()
         return self._store
 
 

@@ -1,15 +1,23 @@
 """Statuses and the sink are brought to agree, at start and hourly."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from itertools import pairwise
 
 import pytest
 from tests.support.builders import slo
 from tests.support.virtual_time import in_virtual_time
 from tests.support.world import World
 
-from governor.app.healing import FIRST_AFTER_SECONDS, RETRY_SECONDS, heal, keep_healed
-from governor.app.ports import ObjectKey
+from governor.adapters.memory.sink import InMemorySink
+from governor.app.healing import (
+    FIRST_AFTER_SECONDS,
+    PERIOD_SECONDS,
+    RETRY_SECONDS,
+    heal,
+    keep_healed,
+)
+from governor.app.ports import ObjectKey, OpenFinding
 from governor.errors import DeliveryError
 
 SLO = "slo_autonomy_rate_violation"
@@ -160,6 +168,35 @@ async def test_a_policy_that_asked_in_vain_need_not_wait_for_the_hour() -> None:
         await asyncio.sleep(10 * RETRY_SECONDS)
         assert world.telemetry.deliveries.count(("sink", "delivered")) == restated
         healing.cancel()
+
+
+@in_virtual_time
+async def test_all_are_compared_at_the_start_and_every_hour(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And a minute after the sink could not be asked."""
+    asked: list[float] = []
+    sink, loop = InMemorySink(), asyncio.get_running_loop()
+    open_findings = sink.open_findings
+
+    async def noted() -> Sequence[OpenFinding]:
+        asked.append(loop.time())
+        return await open_findings()
+
+    monkeypatch.setattr(sink, "open_findings", noted)
+    healing = asyncio.create_task(keep_healed((), sink))
+    await asyncio.sleep(2 * PERIOD_SECONDS)
+    sink.down = "stopped"
+    await asyncio.sleep(PERIOD_SECONDS)
+    sink.down = None
+    await asyncio.sleep(PERIOD_SECONDS)
+    healing.cancel()
+
+    first, hour = FIRST_AFTER_SECONDS, PERIOD_SECONDS
+    assert [round(at) for at in asked[:2]] == [first, first + hour]
+    down = [at for at in asked[2:] if at < 3 * hour]
+    assert {round(b - a) for a, b in pairwise(down)} == {RETRY_SECONDS}
+    assert len(asked) == 2 + len(down) + 1
 
 
 async def test_a_row_that_a_restored_database_has_open_again_is_not_taken_for_the_present_one(

@@ -124,6 +124,27 @@ async def test_a_leader_that_is_cut_off_stops_before_another_begins() -> None:
 
 
 @in_virtual_time
+async def test_a_leader_whose_requests_hang_stops_before_another_begins() -> None:
+    """However long the API server keeps them; it says so, and stands by again afterwards."""
+    store = InMemoryLeaseStore()
+    one = Replica("one", store)
+    await until(1)
+    two = Replica("two", store)
+    await until(30)
+    one.line.hangs = True
+    await until(90)
+    trouble = one.leadership.trouble
+    one.line.hangs = False
+    await until(120)
+
+    assert one.acts[-1] <= 30 + RENEW_SECONDS
+    assert one.acts[-1] < two.acts[0] <= 30 + LEASE_SECONDS + 2 * RETRY_SECONDS
+    assert trouble == "no answer within 5 s"
+    assert one.leadership.role == "standby"
+    await ended(one, two)
+
+
+@in_virtual_time
 async def test_a_leader_that_all_are_cut_off_with_leads_again_in_a_new_term() -> None:
     """An API server that is away for a minute ends a term, and no process."""
     store = InMemoryLeaseStore()

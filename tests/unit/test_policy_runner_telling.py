@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from tests.support.builders import slo
@@ -109,6 +110,40 @@ async def test_a_restart_before_delivery_tells_what_was_decided(world: World) ->
     world.sink.down = None
     await world.settled(key, "Violated")
 
+    assert world.rows() == [("autonomy-rate", SLO, False)]
+    assert world.reasons() == ["FindingOpened"]
+
+
+async def test_what_an_earlier_leader_left_is_told_once_the_status_is_ours(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Having read it fences nothing: another may lead by now (protocol, rule 26)."""
+    world.sink.down = "stopped"
+    world.events.fail(*["before"] * 3)
+    world.say(autonomy_rate="violated")
+    key = world.apply()
+    await world.settled(key, "Violated", told=False)
+    await world.end()
+    world.sink.down = None
+    replace, tried, may_write = world.store.replace_status, asyncio.Event(), asyncio.Event()
+
+    async def slow(*args: Any) -> Any:
+        tried.set()
+        await may_write.wait()
+        return await replace(*args)
+
+    monkeypatch.setattr(world.store, "replace_status", slow)
+    told_before = len(world.telemetry.deliveries)
+    await world.restart(key)
+    await tried.wait()
+    for _ in range(3):
+        world.slot(key)
+        await asyncio.sleep(0.05)
+    assert (world.rows(), world.reasons()) == ([], [])
+    assert len(world.telemetry.deliveries) == told_before
+
+    may_write.set()
+    await world.settled(key, "Violated")
     assert world.rows() == [("autonomy-rate", SLO, False)]
     assert world.reasons() == ["FindingOpened"]
 
