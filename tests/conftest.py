@@ -35,6 +35,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     The first failure kills a mutant: plain examples, which are fast, come before properties.
     """
     items.sort(key=lambda item: item.get_closest_marker("e2e") is not None)
+    for item in items:  # what decides is covered by unit tests, and tracing doubles their time
+        if "unit" not in item.path.parts:
+            item.add_marker("no_cover")
     if settings.get_current_profile_name() == "mutants":
         items.sort(key=lambda item: is_hypothesis_test(getattr(item, "obj", None)))
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
+from tests.support.hanging import go_on
 
 from governor.api import RUN_NOW
 from governor_local.operator_process import SINK_DATABASE
@@ -152,6 +153,7 @@ class Cluster:
 
     def end_rows(self, namespace: str) -> None:
         """Ends what is open of a namespace's policies, behind the operator's back."""
+        go_on(self.stack.sink)
         self.stack.sink.start()
         ended = "update {rows} set resolved = true, resolved_at = now() where not resolved"
         which = f" and namespace = '{namespace}'"

@@ -10,6 +10,8 @@ import pytest
 from tests.support.crashes import Crash
 from tests.support.last_story import LastStory
 
+pytestmark = pytest.mark.no_cover  # it is long
+
 
 def points(effects: int) -> list[Crash]:
     """Before and after each."""

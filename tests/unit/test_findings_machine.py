@@ -5,6 +5,7 @@ from collections.abc import Coroutine
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -20,6 +21,9 @@ from governor.api.log import Entry, Transition, channel_target
 from governor.app.subjects import dump
 from governor.domain.identity import transition_id
 from governor.domain.surroundings import ChannelView
+
+pytestmark = pytest.mark.no_cover  # it is long
+
 
 WORDS = ("ok", "violated", "ok", "violated", "warning", "error", "stuck", "nodata")
 NAMES = ("a", "b", "c")

@@ -20,6 +20,9 @@ from governor.app.subjects import Understood
 from governor.domain.episodes import Run
 from governor.domain.measurements import MeasurementRecord
 
+pytestmark = pytest.mark.no_cover  # it is long
+
+
 KEY = ObjectKey(uid="u", namespace="aiops", name="flywheel")
 POLICY = policy(slo("first"))
 UNDERSTOOD = Understood(1, None, POLICY)

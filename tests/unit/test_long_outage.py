@@ -9,11 +9,15 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pytest
 from tests.support.builders import slo, spec
 from tests.support.world import World
 
 from governor.api.status import PolicyStatus
 from governor.app.ports import ObjectKey
+
+pytestmark = pytest.mark.no_cover  # it is long
+
 
 MINUTES = 30
 SELDOM_EVERY = 6

@@ -24,6 +24,8 @@ class Base:
     def see(self, subject: Subject) -> None:
         """Takes note of a version from a watch or a read; an older one is ignored."""
         if not subject.newer_than(self.subject):
+            if not self.subject.newer_than(subject):
+                self.subject = subject  # our own write's echo: the watch's object is kept anyway
             return
         if subject.raw_status != self.subject.raw_status:
             self.written = self.status = subject.status()

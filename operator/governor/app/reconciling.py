@@ -11,6 +11,7 @@ import logging
 from collections import Counter
 from dataclasses import dataclass
 
+from governor.api.slimming import slim
 from governor.app.caches import Caches, Shelf
 from governor.app.ports import Kind, LiveObjects, ObjectKey, Telemetry, Watches
 from governor.app.resources.pace import within
@@ -113,7 +114,7 @@ class Reconciler:
             self._watches.forget(key)
             return news
         known = shelf.versions.get(key)
-        self._caches.seen(kind, body)
+        self._caches.seen(kind, slim(body))
         if kind is Kind.POLICIES and known is None and "deletionTimestamp" not in body["metadata"]:
             self._watches.expect(key)
         return SEEN if shelf.versions.get(key) != known else NO_NEWS

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from governor.api.slimming import slim
 from governor.api.status import PolicyStatus
 from governor.app.bases import Base
 from governor.app.ports import ObjectKey
@@ -61,11 +62,11 @@ class Writing:
                     self._key, base.subject.resource_version, dump(status)
                 )
             except (ConflictError, UnavailableError):
-                self._look(Subject(await services.store.read(self._key)))
+                self._look(Subject(slim(await services.store.read(self._key))))
                 if base.subject.generation != generation:
                     return False
             else:
-                base.confirm(Subject(answer), status, now)
+                base.confirm(Subject(slim(answer)), status, now)
                 self.claimed = True
                 services.telemetry.evaluated(self._key, status)
                 return True

@@ -6,6 +6,7 @@ from typing import Any
 import kopf
 
 from governor.api import GROUP, VERSION
+from governor.api.slimming import slim
 from governor.app.ports import Json, Kind, ObjectKey
 from governor.handlers.timers import Memo
 
@@ -22,8 +23,9 @@ def add_watches(registry: kopf.OperatorRegistry, tick_length: TickLength) -> Non
 
 def _handler(kind: Kind, tick_length: TickLength) -> Callable[..., Any]:
     async def on_event(event: Json, memo: Memo, **_: Any) -> None:
-        # kopf's `body` changes under a handler; the event's object never does.
-        body, deleted = event["object"], event["type"] == "DELETED"
+        # kopf's `body` changes under a handler; the event's object never does but here: kopf
+        # keeps it, too.
+        body, deleted = slim(event["object"]), event["type"] == "DELETED"
         if kind is Kind.POLICIES:
             _set_timer(body, memo, None if deleted else tick_length(body.get("spec") or {}))
         if deleted:

@@ -1,6 +1,8 @@
 """The base of every model that mirrors a part of a custom resource."""
 
-from typing import Self
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
 from pydantic.alias_generators import to_camel
@@ -59,3 +61,22 @@ class StatusModel(BaseModel):
         extra="ignore",
         use_attribute_docstrings=True,
     )
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's, but a copy counts as set field by field: all share one set of names.
+
+        A decision makes dozens of copies, and ten thousand policies keep theirs.
+        """
+        if deep:
+            return super().model_copy(update=update, deep=True)
+        copy = self.__class__.__new__(self.__class__)
+        object.__setattr__(copy, "__dict__", {**self.__dict__, **(update or {})})
+        object.__setattr__(copy, "__pydantic_fields_set__", _names(self.__class__))
+        object.__setattr__(copy, "__pydantic_extra__", None)
+        object.__setattr__(copy, "__pydantic_private__", None)
+        return copy
+
+
+@cache
+def _names(model: type[BaseModel]) -> set[str]:
+    return set(model.model_fields)

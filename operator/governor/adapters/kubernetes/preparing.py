@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from governor.adapters.kubernetes.cluster import cluster_id, wait_for_crds
 from governor.adapters.kubernetes.connection import Connection
 from governor.adapters.kubernetes.objects import KubernetesObjects
+from governor.api.slimming import slim
 from governor.app.ports import Informed, Kind
 from governor.errors import StoreError
 
@@ -42,7 +43,7 @@ async def prepare(connection: Connection, informed: Informed) -> None:
             for kind in Kind:
                 if kind is not Kind.POLICIES:
                     async for body in objects.all(kind):
-                        informed.seen(kind, body)
+                        informed.seen(kind, slim(body))
         except StoreError as error:
             _log.warning("what policies depend on can't be listed yet", extra={"error": str(error)})
             await asyncio.sleep(RETRY_SECONDS)
