@@ -16,7 +16,7 @@ from governor_local.operator_process import NAMESPACE
 
 _CONFIG_MAPS = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
 _FINDING = re.compile(r"^Finding: \S+ (\S+)$", re.MULTILINE)
-_SEVERAL = re.compile(r" (\d+) (?:findings: |policies )")
+_SEVERAL = re.compile(r" (\d+) (?:findings\b|policies )")
 """A digest's title, or a source's."""
 _ALL_POLICIES = f"/apis/{API_VERSION}/governancepolicies"
 _NO_TICKS = "none expected: there are no policies"
@@ -118,7 +118,7 @@ class Gatherer:
                 for each in stack.receiver.received(events_path(world.namespace))
             ],
             messages=[
-                _message(each.at, each.body)
+                message_of(each.at, each.body)
                 for each in stack.receiver.received(chat_path(world.namespace))
             ],
             items=[_item(each) for each in work.items()],
@@ -188,7 +188,8 @@ def _cloud_event(body: dict[str, Any]) -> CloudEvent:
     )
 
 
-def _message(at: datetime, body: dict[str, Any]) -> Message:
+def message_of(at: datetime, body: dict[str, Any]) -> Message:
+    """What a chat got."""
     if found := _FINDING.search(body["message"]):
         return Message(at=at, title=body["title"], finding=found[1])
     several = _SEVERAL.search(body["title"])

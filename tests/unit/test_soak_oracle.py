@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import pytest
-from tests.soak.evidence import Alert, CloudEvent, Evidence, Item, Message, Row
+from tests.soak.evidence import Alert, CloudEvent, Evidence, Item, Message, Row, message_of
 from tests.soak.history import History
 from tests.soak.oracle import Circumstances, Judgement, judge
 
@@ -302,3 +302,18 @@ def test_what_is_excused_takes_no_place_in_a_digest() -> None:
 
     told = judge(gone, lost, DISTURBED).flaws
     assert [flaw for flaw in told if "was not told to the chat" in flaw.what] == []
+
+
+@pytest.mark.parametrize(
+    ("title", "several"),
+    [
+        ("[warning] 3 findings: 2 opened, 1 resolved", 3),
+        ("[resolved] 8 findings", 8),
+        ("[resolved] source prometheus: 7 policies are measured again", 7),
+        ("[critical] source platform: 4 policies can't be measured", 4),
+        ("[warning] soak/work-11 dial-0: 0.1 is below the red line 0.5", 0),
+    ],
+)
+def test_of_how_many_a_message_tells_is_read_from_its_title(title: str, several: int) -> None:
+    """As the product words them: tests/data/golden."""
+    assert message_of(END, {"title": title, "message": "…"}).several == several
