@@ -9,6 +9,7 @@ from tests.support.builders import slo
 from tests.support.world import World
 
 from governor.api.status import PolicyStatus
+from governor.domain.writes import OLDEST_RIDER
 from governor.errors import ConflictError, StoreError
 
 SLO = "slo_autonomy_rate_violation"
@@ -185,6 +186,24 @@ async def test_a_status_wiped_while_the_sink_is_down_adopts_its_row(world: World
     assert after.checks[0].finding == before.checks[0].finding
     assert world.rows() == [("autonomy-rate", SLO, False)]
     assert ("sink", "adopted") in world.telemetry.deliveries
+
+
+async def test_leaders_that_change_often_leave_no_status_behind(world: World) -> None:
+    """Each has to make a status with a finding its own; that write says nothing new."""
+    world.say(autonomy_rate="violated")
+    key = world.apply()
+    await world.settled(key, "Violated")
+    for _ in range(4):
+        for _ in range(3):
+            calls = world.measurer.calls.total()
+            world.slot(key)
+            await world.until(lambda calls=calls: world.measurer.calls.total() > calls)
+            await asyncio.sleep(0.05)
+        await world.restart(key)
+    status = await world.status(key)
+
+    assert status.last_evaluated is not None
+    assert world.clock.now() - status.last_evaluated <= OLDEST_RIDER + timedelta(minutes=1)
 
 
 async def test_a_clock_that_was_ahead_stops_no_check(world: World) -> None:

@@ -20,6 +20,7 @@ class Base:
         self.status = self.written
         """The same, with what is not worth a write of its own."""
         self.written_at: datetime | None = self.written.last_evaluated
+        """Since when values wait for a write: a status may be written without any new one."""
 
     def see(self, subject: Subject) -> None:
         """Takes note of a version from a watch or a read; an older one is ignored."""
@@ -43,6 +44,6 @@ class Base:
         overtaken = self.subject if self.subject.newer_than(answer) else None
         self.subject = answer
         self.written = self.status = status
-        self.written_at = at
+        self.written_at = status.last_evaluated or at
         if overtaken is not None:
             self.see(overtaken)
