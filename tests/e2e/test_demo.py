@@ -51,6 +51,19 @@ class Demo:
             assert time.monotonic() < deadline, self.text
             time.sleep(0.2)
 
+    def wait_for_more(self, words: str, count: int) -> None:
+        """Until they were said more often than that."""
+        deadline = time.monotonic() + READY_SECONDS
+        while self.text.count(words) <= count:
+            assert time.monotonic() < deadline, self.text
+            time.sleep(0.2)
+
+    def kill(self, name: str) -> None:
+        """Ends one of its processes by SIGKILL."""
+        [state] = self.folder.rglob("state.json")
+        process = Process(**json.loads(state.read_text())["processes"][name])
+        process.send(signal.SIGKILL)
+
     def processes(self) -> list[Process]:
         """Every process of its stack."""
         [state] = self.folder.rglob("state.json")
@@ -194,6 +207,17 @@ def test_a_server_that_is_down_is_said_to_be_and_comes_back(demo: Demo) -> None:
     assert "trust-drift: Ok (Met) → Error (Unreachable)" in without_database
     assert "autonomy-rate: Error (Unreachable) → Ok (Met)" in without_database
     assert "trust-drift: Error (Unreachable) → Ok (Met)" in recovered
+
+
+def test_an_operator_that_is_killed_is_started_again(demo: Demo) -> None:
+    """As whoever tries the promises does first; and the second shell's view goes on."""
+    ready = "The operator is ready again."
+    before = demo.text.count(ready)
+    demo.kill("operator")
+    demo.wait_for_more(ready, before)
+
+    assert "The operator has ended. It is started again" in demo.text
+    assert "autonomy-rate" in demo.scenario("degrade") + demo.scenario("recover")
 
 
 def test_a_mute_keeps_a_finding_quiet_until_it_ends(demo: Demo) -> None:

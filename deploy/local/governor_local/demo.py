@@ -64,7 +64,7 @@ def demo(*, once: bool, name: str) -> None:
         else:
             reporter.say(f"\n{_invitation(stack, operator)}")
             threading.Thread(
-                target=_tell_its_end, args=(stack, operator, reporter), daemon=True
+                target=_keep_running, args=(stack, operator, reporter), daemon=True
             ).start()
             stack.watch()
     if faults:
@@ -151,13 +151,28 @@ def _not_told(stack: Stack, since: datetime) -> Iterator[str]:
             yield f"nobody told {channel} of {finding[-1]} of {finding[0]}"
 
 
-def _tell_its_end(stack: Stack, operator: OperatorProcess, reporter: Reporter) -> None:
-    """Without the operator everything looks as before, so its end must be said."""
-    if process := operator.process:
+def _keep_running(stack: Stack, operator: OperatorProcess, reporter: Reporter) -> None:
+    """Starts an operator again that has ended, as Kubernetes would; and says so.
+
+    Without one everything looks as before.
+    """
+    closing = stack.processes.closing
+    while process := operator.process:
         while not process.wait(_A_WHILE_SECONDS):
             pass
-    if not stack.processes.closing.is_set():
-        reporter.say(operator.failure("ended while the demo was up"))
+        if closing.is_set():
+            return
+        reporter.say(
+            "\nThe operator has ended. It is started again, as Kubernetes would do it;"
+            f" its log: {operator.log}"
+        )
+        try:
+            operator.start()
+        except StackError as error:
+            if not closing.is_set():
+                reporter.say(str(error))
+            return
+        reporter.say("The operator is ready again.")
 
 
 def _invitation(stack: Stack, operator: OperatorProcess) -> str:
