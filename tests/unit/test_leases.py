@@ -1,5 +1,6 @@
 """What replicas make of a Lease: when it is over, and that epochs only rise."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import given
@@ -59,7 +60,7 @@ def test_a_new_terms_epoch_is_above_all_that_were_seen(
     earlier = lease("one", before)
     later = taken(earlier, "two", now, highest_epoch=highest)
 
-    assert later.epoch > earlier.epoch
+    assert later.epoch > earlier.epoch or made_up(earlier.epoch, now)
     assert later.epoch > highest
     assert later.transitions == earlier.transitions + 1
     assert not same_term(earlier, later)
@@ -90,3 +91,19 @@ def test_an_epoch_that_no_clock_can_have_given_is_made_up() -> None:
 
     assert not made_up(limit, NOW)
     assert made_up(limit + 1, NOW)
+
+
+@given(now=times, year=st.sampled_from([2090, 2300, 9999]))
+def test_what_somebody_wrote_into_a_lease_stops_no_later_term(now: datetime, year: int) -> None:
+    """Not even a time that none can be added to, nor a count that the API server refuses."""
+    written = replace(lease(at=datetime(year, 12, 31, 23, 59, tzinfo=UTC)), transitions=2**31 - 1)
+    later = taken(written, "two", now, highest_epoch=0)
+
+    assert made_up(written.epoch, now)
+    assert not made_up(later.epoch, now)
+    assert later.transitions == 0
+
+
+def test_a_count_of_terms_that_is_none_begins_anew() -> None:
+    assert taken(replace(lease(), transitions=-7), "two", NOW, highest_epoch=0).transitions == 0
+    assert taken(replace(lease(), transitions=6), "two", NOW, highest_epoch=0).transitions == 7

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from tests.support.builders import slo
@@ -10,7 +11,7 @@ from tests.support.world import World
 
 from governor.api.status import PolicyStatus
 from governor.domain.writes import OLDEST_RIDER
-from governor.errors import ConflictError, StoreError
+from governor.errors import ConflictError, StoreError, UnavailableError
 
 SLO = "slo_autonomy_rate_violation"
 
@@ -118,6 +119,22 @@ async def test_a_refused_status_is_reported_and_tried_later(
 
     (record,) = [r for r in caplog.records if "could not be written" in r.message]
     assert record.__dict__["error"] == "status.checks: too long"
+
+
+async def test_a_status_that_the_server_never_takes_says_what_the_server_says(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As of a policy so large that its status has no room beside it."""
+
+    async def refused(*_: object) -> Any:
+        raise UnavailableError("PUT …/status: HTTP 500: etcdserver: request is too large")
+
+    monkeypatch.setattr(world.store, "replace_status", refused)
+    world.apply()
+    await world.until(lambda: any("status could not be" in r.message for r in caplog.records))
+
+    [said] = [r.__dict__["error"] for r in caplog.records if "status could not be" in r.message]
+    assert "request is too large" in said
 
 
 async def test_a_read_that_fails_after_a_conflict_ends_a_turn_and_not_the_policy(

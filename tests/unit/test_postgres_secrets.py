@@ -80,6 +80,8 @@ def test_usual_spellings_are_taken(text: str, address: str) -> None:
         ("postgresql://u:hunter2@h", "user and database"),
         ("postgresql://u:hunter2@h/", "user and database"),
         ("postgresql://u:hunter2#x@h/d", "%23"),
+        ("postgresql://u:x@hunter2/y@h:5432/d", "%40"),
+        ("postgresql://u:p@h/d/hunter2", "%2F"),
         ("postgresql://u:hunter2@h/d?sslmode=disable", "spec.postgres.tls"),
         ("postgresql://u:hunter2@h/d?application_name=x&sslrootcert=/etc/x", "spec.postgres.tls"),
         ("postgresql://u:hunter2@h/d?host=elsewhere", "parameters"),

@@ -279,6 +279,28 @@ def test_channels_hear_the_end_of_an_id_that_the_sink_does_not_know() -> None:
     assert [e.finding for e in life.to(Target.SINK)] == [theirs]
 
 
+@pytest.mark.parametrize("outcome", ["violated", "ok"])
+def test_a_sink_that_says_it_again_ends_nothing(outcome: str) -> None:
+    """As when a lane tried twice: the farewell is to our id, and what is open stays open."""
+    life = told_life()
+    life.slots("violated")
+    ours = life.check().finding
+    feedback = adopted(life, row().finding)
+    life.down |= {channel_target("chat"), channel_target("other")}
+    life.tick()
+    life.decide(feedback, autonomy_rate="violated")
+    before = life.status.pending
+    life.decide(feedback)
+
+    assert life.status.pending == before
+    ends = [e for e in life.status.pending if e.resolved_reason == "Superseded"]
+    assert {e.finding for e in ends} == {ours.id}
+    life.down.clear()
+    life.slots(*[outcome] * 2)
+    ends = [e for e in life.to(channel_target("chat")) if e.finding == row().finding.id]
+    assert [e.resolved_reason for e in ends] == ([] if outcome == "violated" else ["Recovered"])
+
+
 def test_channels_hear_that_what_the_sink_has_open_ended_with_ours() -> None:
     """They may know it from before the status was wiped."""
     life = told_life()

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from tests.support.builders import NOON, slo
@@ -169,6 +170,28 @@ async def test_a_second_look_that_finds_them_again_ends_nothing() -> None:
 
     assert await scene.vanished.sweep() == SECOND_LOOK_SECONDS
     assert scene.ended() == set()
+
+
+async def test_an_odd_row_keeps_no_other_open(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody wrote it, and nothing can be asked about it; it is said which one."""
+    read = scene.objects.read
+
+    async def puzzled(kind: Kind, key: ObjectKey) -> Any:
+        if key.name == "odd":
+            raise KeyError("uid")
+        return await read(kind, key)
+
+    monkeypatch.setattr(scene.objects, "read", puzzled)
+    for name in ("odd", "gone", "a", "b", "c"):
+        await scene.with_row(name)
+    scene.delete("odd", "gone")
+
+    assert await scene.vanished.sweep() == PERIOD_SECONDS
+    assert scene.ended() == {"gone"}
+    [said] = [record for record in caplog.records if "look at it" in record.message]
+    assert said.__dict__["policy_uid"] == scene.keys["odd"].uid
 
 
 @in_virtual_time

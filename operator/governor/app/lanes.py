@@ -20,7 +20,7 @@ from governor.app.ports import (
 from governor.app.specs import Specs
 from governor.app.telling import episode, event, remediation, work_item
 from governor.domain.identity import finding_id
-from governor.domain.takeovers import SUPERSEDED
+from governor.domain.log import SUPERSEDED
 from governor.errors import RejectedError
 
 _log = logging.getLogger(__name__)

@@ -72,8 +72,16 @@ class Vanished:
             rows[row.policy_uid].append(row)
         there = {key.uid for key in await self._objects.versions(Kind.POLICIES)}
         for uid in self._believed([uid for uid in rows if uid not in there], known=len(rows)):
-            if await self._is_gone(rows[uid][0]):
-                await self._end(rows[uid])
+            try:
+                if await self._is_gone(rows[uid][0]):
+                    await self._end(rows[uid])
+            except (DeliveryError, StoreError):
+                raise
+            except Exception:  # noqa: BLE001 - an odd row must not keep the others open
+                _log.exception(
+                    "a row can't be compared with its policy: look at it",
+                    extra={"policy_uid": uid, "row": str(rows[uid][0].id)},
+                )
         return SECOND_LOOK_SECONDS if self._doubted else PERIOD_SECONDS
 
     def _believed(self, missing: Sequence[str], *, known: int) -> Collection[str]:

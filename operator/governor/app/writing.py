@@ -47,6 +47,7 @@ class Writing:
         """
         services, base = self._services, self._base
         generation = base.subject.generation
+        why: Exception | None = None
         for _ in range(ATTEMPTS):
             now = services.clock.now()
             decided = decide().model_copy(update={"epoch": base.written.epoch})
@@ -61,7 +62,8 @@ class Writing:
                 answer = await services.store.replace_status(
                     self._key, base.subject.resource_version, dump(status)
                 )
-            except (ConflictError, UnavailableError):
+            except (ConflictError, UnavailableError) as error:
+                why = error
                 self._look(Subject(slim(await services.store.read(self._key))))
                 if base.subject.generation != generation:
                     return False
@@ -70,7 +72,7 @@ class Writing:
                 self.claimed = True
                 services.telemetry.evaluated(self._key, status)
                 return True
-        raise ConflictError(f"{ATTEMPTS} writes in a row met a newer version")
+        raise ConflictError(f"{ATTEMPTS} writes in a row failed, at last with: {why}")
 
     def _epoch(self, now: datetime) -> int | None:
         """Our term's. None takes away one that was made up, and would refuse every write."""

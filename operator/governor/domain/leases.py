@@ -22,6 +22,8 @@ LOOK_SECONDS = 1.0
 FURTHEST = timedelta(days=7)
 """No replica's wall clock is so far ahead of another's."""
 
+_MOST_TRANSITIONS = 2**31 - 1  # the API server has room for no more
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lease:
@@ -70,16 +72,19 @@ def taken(before: Lease | None, holder: str, now: datetime, *, highest_epoch: in
     """The Lease of a new term.
 
     Args:
-        before: as it is; None if there is none.
+        before: as it is; None if there is none. What no replica can have written into it,
+            but somebody's hand, counts for nothing: it would stop every later term.
         holder: who takes it.
         now: the wall clock, which may be behind.
         highest_epoch: of every status that was seen: the new term's is above it.
     """
+    epoch = before.epoch if before and not made_up(before.epoch, now) else 0
+    terms = before.transitions + 1 if before else 0
     return Lease(
         holder=holder,
-        acquired_at=_after(now, max(highest_epoch, before.epoch if before else 0)),
+        acquired_at=_after(now, max(highest_epoch, epoch)),
         renewed_at=now,
-        transitions=before.transitions + 1 if before else 0,
+        transitions=terms if 0 < terms <= _MOST_TRANSITIONS else 0,
     )
 
 

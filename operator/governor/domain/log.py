@@ -24,6 +24,9 @@ _STORED = frozenset({Target.SINK, Target.DISPATCH})
 LIMIT_BYTES = 16 * 1024
 """So much the log of one policy may hold (docs/adr/0003)."""
 
+SUPERSEDED = "Superseded"
+"""Why a finding ends in whose place there is another."""
+
 
 CHANCE = timedelta(minutes=2)
 """So long an entry has a chance to be told before the bound may drop it; half as much room
@@ -64,12 +67,13 @@ def adopt(pending: Sequence[Entry], adopted: Mapping[UUID, FindingRef]) -> tuple
     """Renames the entries of findings that the sink knows under another id.
 
     The opening is in the sink already; its Event, if the first finding's was
-    told, is answered as a duplicate.
+    told, is answered as a duplicate. A farewell is to our id, however often
+    the sink says the same.
     """
     kept = []
     for entry in pending:
         theirs = adopted.get(entry.finding) if entry.finding else None
-        if theirs is None:
+        if theirs is None or is_farewell(entry):
             kept.append(entry)
             continue
         targets = entry.targets
@@ -86,6 +90,11 @@ def adopt(pending: Sequence[Entry], adopted: Mapping[UUID, FindingRef]) -> tuple
             }
             kept.append(entry.model_copy(update=renamed))
     return tuple(kept)
+
+
+def is_farewell(entry: Entry) -> bool:
+    """Whether it tells channels that a finding goes on under another id."""
+    return entry.transition is Transition.RESOLVE and entry.resolved_reason == SUPERSEDED
 
 
 def line(entry: Entry) -> tuple[str, str]:

@@ -12,10 +12,10 @@ from governor.api.log import Entry, Target
 from governor.api.status import FindingRef, PolicyStatus
 from governor.domain.entries import Decision, Evidence, opened, resolved
 from governor.domain.identity import finding_id
-from governor.domain.log import line
+from governor.domain.log import SUPERSEDED, line
 from governor.domain.places import Place, places
 from governor.domain.policies import Policy
-from governor.domain.takeovers import SUPERSEDED, Known, over
+from governor.domain.takeovers import Known, over
 
 
 def restate(

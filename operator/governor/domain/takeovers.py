@@ -16,13 +16,11 @@ from governor.domain.entries import Decision, Evidence, resolved
 from governor.domain.episodes import CHECK_REMOVED
 from governor.domain.governance import CHECK_BLIND, OF_THE_POLICY
 from governor.domain.identity import finding_id
+from governor.domain.log import SUPERSEDED
 from governor.domain.mutes import GOVERNANCE_MUTE, REMOVED, is_of
 from governor.domain.places import places
 from governor.domain.policies import Policy
 from governor.domain.surroundings import Mute
-
-SUPERSEDED = "Superseded"
-"""Why a finding ends in whose place there is another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +168,8 @@ def farewells(
             end = resolved(decision, ours, place.check, evidence, SUPERSEDED)
             yield end.model_copy(update={"targets": targets})
     for entry in pending:
-        if entry.transition is Transition.RESOLVE and entry.finding in adopted and channels:
+        ended = entry.transition is Transition.RESOLVE and not log.is_farewell(entry)
+        if ended and entry.finding in adopted and channels:
             known = tuple(map(channel_target, channels))
             yield from log.adopt((entry.model_copy(update={"targets": known}),), adopted)
 

@@ -1,6 +1,7 @@
 """Which objects there are, by their metadata; and one of them, live."""
 
 from collections.abc import AsyncIterator, Mapping
+from urllib.parse import quote
 
 from governor.adapters.kubernetes.connection import JSON, Connection, RefusedError
 from governor.adapters.kubernetes.listing import list_all
@@ -48,7 +49,8 @@ class KubernetesObjects:
     async def read(self, kind: Kind, key: ObjectKey) -> Json:
         """As the port says."""
         try:
-            body = await self._connection.request("GET", f"{_path(kind, key.namespace)}/{key.name}")
+            path = f"{_path(kind, key.namespace)}/{quote(key.name, safe='')}"
+            body = await self._connection.request("GET", path)
         except StoreError as error:
             if _is_about(error, key.name) or await self._uninstalled(kind):
                 raise GoneError(str(error)) from error
@@ -82,4 +84,5 @@ def _is_about(error: StoreError, name: str) -> bool:
 
 def _path(kind: Kind, namespace: str = "") -> str:
     root = "/api/v1" if kind is Kind.NAMESPACES else f"/apis/{API_VERSION}"
-    return f"{root}/namespaces/{namespace}/{kind}" if namespace else f"{root}/{kind}"
+    where = f"/namespaces/{quote(namespace, safe='')}" if namespace else ""
+    return f"{root}{where}/{kind}"

@@ -90,6 +90,8 @@ def _parsed(ref: SecretKeyRef, text: str) -> Dsn:
     _refuse_parameters(ref, url)
     if not url.hostname or any(sign in url.hostname for sign in ",%/ "):
         raise invalid(ref, "must name one host: postgresql://user:password@host/database")
+    if any(sign in url.path[1:] for sign in "/@"):  # The host is a part of the password then.
+        raise invalid(ref, f"holds a / or @ after the host: in a password write {_ESCAPES}")
     if port == 0:
         raise invalid(ref, "names port 0: give the server's port")
     dsn = Dsn(
