@@ -60,6 +60,24 @@ async def test_a_policy_without_a_timer_is_evaluated(world: Sweeping) -> None:
     assert world.stuck == [[], [], []]
 
 
+async def test_a_policy_that_a_finalizer_holds_is_evaluated_and_not_overdue(
+    world: Sweeping, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its timer has ended with its deletion; nobody need be told of that every ten seconds."""
+    caplog.set_level(logging.INFO, "governor.app.sweeping")
+    key = world.apply(slo())
+    await world.settled(key, "Ok")
+    world.store.mark_deleted(key)
+    world.scheduler.policy_seen(world.store.peek(key))
+    world.say(autonomy_rate="violated")
+    world.forward(181)
+    await world.sweeper.sweep()
+    await world.settled(key, "Violated")
+
+    assert world.telemetry.overdue_ever == 0
+    assert not caplog.records
+
+
 async def test_an_episode_is_said_once(world: Sweeping, caplog: pytest.LogCaptureFixture) -> None:
     """Its beginning with the policies' names, and that the last one ended."""
     caplog.set_level(logging.INFO, "governor.app.sweeping")

@@ -43,6 +43,11 @@ class Subject:
         return str(self.body["metadata"]["resourceVersion"])
 
     @property
+    def deleting(self) -> bool:
+        """Whether somebody deletes it, and a finalizer, of somebody else's, holds it."""
+        return "deletionTimestamp" in self.body["metadata"]
+
+    @property
     def run_now(self) -> str | None:
         """The run-now request, if there is one."""
         annotations = self.body["metadata"].get("annotations") or {}

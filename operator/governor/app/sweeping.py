@@ -96,6 +96,8 @@ class Sweeper:
         if waiting_since(standing, now) is None:
             return
         runner.wake()
+        if runner.subject.deleting:  # kopf has ended its timer: this is what wakes it now
+            return
         episode = before.get(standing.uid)
         if episode is None or excused(standing, now):
             episode = Episode(key=runner.subject.key, since=self._monotonic())
