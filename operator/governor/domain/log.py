@@ -27,7 +27,6 @@ LIMIT_BYTES = 16 * 1024
 SUPERSEDED = "Superseded"
 """Why a finding ends in whose place there is another."""
 
-
 CHANCE = timedelta(minutes=2)
 """So long an entry has a chance to be told before the bound may drop it; half as much room
 again is for such entries."""
