@@ -1,6 +1,7 @@
 """The API server as its administrator asks it, without a kubectl for each request."""
 
 import ssl
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -73,7 +74,13 @@ class Api:
         return True
 
     def _asked(self, method: str, path: str, **request: Any) -> dict[str, Any]:
-        answer = self._client.request(method, path, **request)
+        """What it answers; asked again while it asks for patience, as after its restart."""
+        until = time.monotonic() + _SECONDS
+        while True:
+            answer = self._client.request(method, path, **request)
+            if answer.status_code != httpx.codes.TOO_MANY_REQUESTS or time.monotonic() > until:
+                break
+            time.sleep(float(answer.headers.get("Retry-After", 1)))
         assert not answer.is_error, answer.text
         found: dict[str, Any] = answer.json()
         return found
