@@ -102,45 +102,29 @@ async def test_two_of_one_name_do_not_lead_at_once() -> None:
     await ended(elder, younger)
 
 
+@pytest.mark.parametrize(
+    ("fault", "said"), [("cut", "the line is cut"), ("hangs", "no answer within 5 s")]
+)
 @in_virtual_time
-async def test_a_leader_that_is_cut_off_stops_before_another_begins() -> None:
+async def test_a_leader_that_is_cut_off_stops_before_another_begins(fault: str, said: str) -> None:
     """And stands by again once it is back."""
     store = InMemoryLeaseStore()
     one = Replica("one", store)
     await until(1)
     two = Replica("two", store)
     await until(30)
-    one.line.cut = True
-    await until(90)
-    one.line.cut = False
-    await until(120)
-
-    assert one.acts[-1] <= 30 + RENEW_SECONDS
-    assert one.acts[-1] < two.acts[0]
-    assert one.ends[0] < two.acts[0]
-    assert (one.leadership.role, two.leadership.role) == ("standby", "leader")
-    assert one.telemetry.leading == [True, False]
-    await ended(one, two)
-
-
-@in_virtual_time
-async def test_a_leader_whose_requests_hang_stops_before_another_begins() -> None:
-    """However long the API server keeps them; it says so, and stands by again afterwards."""
-    store = InMemoryLeaseStore()
-    one = Replica("one", store)
-    await until(1)
-    two = Replica("two", store)
-    await until(30)
-    one.line.hangs = True
+    setattr(one.line, fault, True)
     await until(90)
     trouble = one.leadership.trouble
-    one.line.hangs = False
+    setattr(one.line, fault, False)
     await until(120)
 
     assert one.acts[-1] <= 30 + RENEW_SECONDS
     assert one.acts[-1] < two.acts[0] <= 30 + LEASE_SECONDS + 2 * RETRY_SECONDS
-    assert trouble == "no answer within 5 s"
-    assert one.leadership.role == "standby"
+    assert trouble == said
+    assert one.ends[0] < two.acts[0]
+    assert (one.leadership.role, two.leadership.role) == ("standby", "leader")
+    assert one.telemetry.leading == [True, False]
     await ended(one, two)
 
 

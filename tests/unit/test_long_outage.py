@@ -18,7 +18,6 @@ from governor.app.ports import ObjectKey
 
 pytestmark = pytest.mark.no_cover  # it is long
 
-
 MINUTES = 30
 SELDOM_EVERY = 6
 """Minutes; what flaps as seldom as that stays below the bound of the log."""
