@@ -20,11 +20,11 @@ SWEPT = 120
 
 @pytest.fixture(autouse=True)
 def measurable(
-    stack: Stack, sources: None, operator: OperatorProcess, namespace: str
+    stack: Stack, cluster: Cluster, sources: None, operator: OperatorProcess, namespace: str
 ) -> Iterator[None]:
     """Prometheus answers; rows that tests leave open are not there to be doubted by a sweep."""
     stack.prometheus.start()
-    ask(stack, "update {rows} set resolved = true, resolved_at = now() where not resolved")
+    cluster.end_rows()
     yield
     forget(stack, namespace)
 

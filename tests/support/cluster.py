@@ -151,12 +151,12 @@ class Cluster:
         """The reasons of a namespace's Events, oldest first."""
         return [event["reason"] for event in self.events(namespace)]
 
-    def end_rows(self, namespace: str) -> None:
-        """Ends what is open of a namespace's policies, behind the operator's back."""
+    def end_rows(self, namespace: str | None = None) -> None:
+        """Ends what is open of a namespace's policies, or of all, behind the operator's back."""
         go_on(self.stack.sink)
         self.stack.sink.start()
         ended = "update {rows} set resolved = true, resolved_at = now() where not resolved"
-        which = f" and namespace = '{namespace}'"
+        which = f" and namespace = '{namespace}'" if namespace else ""
         self.stack.sink.execute(ended.format(rows=EVENTS) + which, database=SINK_DATABASE)
 
     def rows(self, namespace: str) -> Sequence[dict[str, Any]]:
