@@ -17,7 +17,7 @@ bench: MINUTES ?= 3
 N ?= 100
 MODE ?= steady
 
-.PHONY: help setup demo test soak bench bench-counts bench-failover lint audit types format crds lock mutants clean
+.PHONY: help setup demo test soak bench bench-counts bench-failover bench-sink bench-tables lint audit types format crds lock mutants clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -50,6 +50,12 @@ bench: $(INSTALLED) ## What N policies cost, and how late they run (N=1000 MINUT
 
 bench-failover: $(INSTALLED) ## How long nobody evaluates N policies when their leader dies or restarts
 	$(BIN)/python -m tests.bench.failover --policies=$(N)
+
+bench-sink: $(INSTALLED) ## How fast 10,000 findings that open at once get into the sink
+	$(BIN)/python -m tests.bench.draining
+
+bench-tables: $(INSTALLED) ## What built-in checks cost on tables of ten million rows
+	$(BIN)/python -m tests.bench.big_tables
 
 bench-counts: $(INSTALLED) ## Compare what can be counted with tests/bench/baseline.json (RENEW=1: write it)
 	$(BIN)/python -m tests.bench.counts $(if $(RENEW),--renew)

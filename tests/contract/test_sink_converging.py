@@ -8,10 +8,10 @@ from uuid import UUID, uuid4
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.sinks import T0, Closing, Subject, ended, opening, order
+from tests.support.sinks import T0, Closing, Subject, as_open, ended, opening, order
 
 from governor.app.ports import Episode
-from governor.errors import DeliveryError
+from governor.errors import DeliveryError, RejectedError
 
 
 async def test_concurrent_deliveries_of_one_finding_give_one_row(
@@ -138,3 +138,38 @@ async def test_any_permutation_with_repetition_converges(
         rows.append({**row, "id": None, "policy_uid": None})
 
     assert rows[0] == rows[1]
+
+
+async def test_crowd_is_stored_as_if_each_came_alone(subject: Subject, sink: Closing) -> None:
+    """Hundreds at once: the good are stored, bad ones and rivals are told so and harm nobody."""
+    crowd = [opening(check_name=f"check-{number}") for number in range(300)]
+    open_already = replace(crowd[7], id=uuid4(), opened_at=T0 - timedelta(hours=1))
+    await sink.record(open_already)
+    episodes = list(crowd)
+    episodes[100] = replace(crowd[100], severity="loud")
+    episodes[200] = ended(crowd[200])
+    episodes.append(ended(crowd[250]))
+
+    answers = await asyncio.gather(
+        *(sink.record(episode) for episode in episodes), return_exceptions=True
+    )
+
+    assert answers[7] == as_open(open_already)
+    assert isinstance(answers[100], RejectedError)
+    assert {i for i, answer in enumerate(answers) if answer is not None} == {7, 100}
+    found = {each.id: await subject.row(each.id) for each in crowd}
+    assert [i for i, each in enumerate(crowd) if found[each.id] is None] == [7, 100]
+    resolved = [i for i, each in enumerate(crowd) if (row := found[each.id]) and row["resolved"]]
+    assert resolved == [200, 250]
+
+
+async def test_crowd_that_asks_is_answered_each_its_own(sink: Closing) -> None:
+    """What is open of a policy is told to that policy, however many ask at once."""
+    crowd = [opening() for _ in range(100)]
+    await asyncio.gather(*(sink.record(episode) for episode in crowd))
+    uids = [episode.policy_uid for episode in crowd]
+
+    answers = await asyncio.gather(*(sink.open_findings(uid) for uid in [*uids, "unknown", *uids]))
+
+    wanted = [[as_open(episode)] for episode in crowd]
+    assert answers == [*wanted, [], *wanted]

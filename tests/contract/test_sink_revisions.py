@@ -1,5 +1,6 @@
 """The port Sink, held by every implementation: revisions of policies."""
 
+import asyncio
 from dataclasses import replace
 from uuid import uuid4
 
@@ -47,6 +48,28 @@ async def test_revisions_of_clusters_are_apart(subject: Subject, sink: Closing) 
 
     assert await sink.revision(uid, 1) == {"mine": True}
     assert await other.revision(uid, 1) == {"mine": False}
+
+
+async def test_crowd_of_revisions_is_stored(sink: Closing) -> None:
+    """Hundreds at once, as when an operator starts, the same one twice among them."""
+    revisions = [
+        Revision(
+            policy_uid=str(uuid4()),
+            generation=1,
+            namespace="aiops",
+            policy="flywheel",
+            spec={"number": number},
+            seen_at=T0,
+            field_manager="argocd",
+        )
+        for number in range(300)
+    ]
+    twice = replace(revisions[5], spec={"number": "another"})
+
+    await asyncio.gather(*(sink.record_revision(each) for each in [*revisions, twice]))
+
+    for each in revisions:
+        assert await sink.revision(each.policy_uid, 1) == each.spec
 
 
 async def test_ping_answers(sink: Closing) -> None:

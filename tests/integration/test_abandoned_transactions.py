@@ -17,7 +17,8 @@ from governor.adapters.sink import sessions
 from governor.adapters.sink.engine import make_engine
 from governor.adapters.sink.migrating import migrate
 from governor.adapters.sink.postgres import PostgresSink
-from governor.adapters.sink.upserts import insert_revision, revision_row
+from governor.adapters.sink.tables import revisions
+from governor.adapters.sink.upserts import INSERT_REVISIONS, arrays, revision_row
 from governor.app.ports import Revision
 from governor.values.outcomes import FaultError
 from governor_local.postgresql import PostgresServer
@@ -63,7 +64,8 @@ async def test_the_next_leader_stores_the_row_that_the_last_one_was_storing(
     async def half() -> None:
         theirs = asleep.execution_options(schema_translate_map={None: "governance"})
         async with theirs.begin() as connection:
-            await connection.execute(insert_revision(revision_row(REVISION, "cluster")))
+            rows = [revision_row(REVISION, "cluster")]
+            await connection.execute(INSERT_REVISIONS, arrays(revisions, rows))
             await next_leader.record_revision(replace(REVISION, spec={"the next": "leader's"}))
 
     with pytest.raises(DBAPIError):  # whoever wakes finds its transaction gone

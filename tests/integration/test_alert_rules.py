@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import yaml
-from prometheus_client import generate_latest
 
 from governor.api.status import PolicyStatus
 from governor.app.ports import ObjectKey
@@ -214,7 +213,7 @@ def test_the_rules_ask_for_metrics_that_the_operator_exports() -> None:
     telemetry = PrometheusTelemetry(now=lambda: now, most_checks=10)
     telemetry.evaluated(ObjectKey(uid="1", namespace="aiops", name="flywheel"), PolicyStatus())
     telemetry.ticked()
-    exposition = generate_latest(telemetry.registry).decode()
+    exposition = telemetry.exposition()[0].decode()
     exported = set(re.findall(r"^# TYPE (governor_\w+) ", exposition, re.MULTILINE))
     expressions = [rule["expr"] for group in groups()["groups"] for rule in group["rules"]]
     asked = set(re.findall(r"governor_\w+", " ".join(expressions)))

@@ -39,7 +39,8 @@ CLIENTS = 20
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """One that the user `nobody` can get to."""
-    with tempfile.TemporaryDirectory(prefix="governor-pgbouncer-") as name:
+    # Not in a TMPDIR, which may be closed to it.
+    with tempfile.TemporaryDirectory(prefix="governor-pgbouncer-", dir="/tmp") as name:
         yield Path(name)
 
 

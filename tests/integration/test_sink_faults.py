@@ -193,6 +193,29 @@ async def test_locked_table_is_waited_for_no_longer_than_allowed(
     await holder.close()
 
 
+async def test_locked_row_holds_back_no_other(url: str) -> None:
+    """Of a crowd that is stored together, only the one whose row is locked has to come back."""
+    sink = sink_at(url)
+    locked = episode()
+    await sink.record(locked)
+    others = [episode() for _ in range(40)]
+    holder = sink_at(url, command_timeout=30.0)
+    async with holder._engine.begin() as connection:
+        held = f"SELECT FROM governance.ai_governance_events WHERE id = '{locked.id}' FOR UPDATE"
+        await connection.exec_driver_sql(held)
+        crowd = [*others[:20], locked, *others[20:]]
+
+        answers = await asyncio.gather(*map(sink.record, crowd), return_exceptions=True)
+
+        failed = [each for each, answer in zip(crowd, answers, strict=True) if answer is not None]
+        assert failed == [locked]
+        assert isinstance(answers[20], DeliveryError)
+        assert not isinstance(answers[20], RejectedError)
+    assert await sink.record(locked) is None
+    await sink.close()
+    await holder.close()
+
+
 async def test_no_statement_outlives_its_transaction(url: str) -> None:
     """PgBouncer in transaction mode: nothing is prepared under a name, nothing is set."""
     sink = sink_at(url, pool_size=1)

@@ -50,7 +50,7 @@ async def test_each_path_is_served_at_its_own_address(
     """Health tells nothing that metrics tell, and the reverse; both end with the block."""
     with free_port() as one, free_port() as two:
         metrics, health = f"http://{HOST}:{one}", f"http://{HOST}:{two}"
-        async with serving(telemetry.registry, liveness, metrics=(HOST, one), health=(HOST, two)):
+        async with serving(telemetry.exposition, liveness, metrics=(HOST, one), health=(HOST, two)):
             async with session.get(f"{metrics}/metrics") as answer:
                 assert answer.status == 200
                 assert answer.headers["Content-Type"].startswith("text/plain; version=")
@@ -84,7 +84,7 @@ async def test_one_address_can_serve_all(
     """Whoever wants a single port has one."""
     with free_port() as port:
         address = (HOST, port)
-        async with serving(telemetry.registry, liveness, metrics=address, health=address):
+        async with serving(telemetry.exposition, liveness, metrics=address, health=address):
             for path in ("metrics", "healthz"):
                 async with session.get(f"http://{HOST}:{port}/{path}") as answer:
                     assert answer.status == 200
@@ -99,7 +99,7 @@ async def test_a_taken_address_is_an_error_and_leaves_nothing_open(
         taken.listen()
         with pytest.raises(OSError, match="address already in use"):
             async with serving(
-                telemetry.registry, liveness, metrics=(HOST, port), health=taken.getsockname()
+                telemetry.exposition, liveness, metrics=(HOST, port), health=taken.getsockname()
             ):
                 pytest.fail("it must not start")
 

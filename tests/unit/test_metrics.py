@@ -1,10 +1,15 @@
 """Metrics: no value, no sample; series go with their object; stale is Unknown."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from prometheus_client import generate_latest
+from prometheus_client.core import Sample
+from prometheus_client.openmetrics.parser import (
+    text_string_to_metric_families as openmetrics_families,
+)
+from prometheus_client.parser import text_string_to_metric_families
 
 from governor.api.log import Entry, Target, Transition
 from governor.api.status import CheckStatus, PolicyStatus
@@ -30,16 +35,23 @@ class Scraped:
 
     def value(self, metric: str, **labels: str) -> float | None:
         """A sample's value, None where there is no sample."""
-        return self.telemetry.registry.get_sample_value(metric, labels)
+        found = [
+            sample.value
+            for sample in self.samples()
+            if sample.name == metric and sample.labels == labels
+        ]
+        assert len(found) <= 1, "a series is there twice"
+        return found[0] if found else None
 
     def labels(self, metric: str) -> list[dict[str, str]]:
         """The label sets of all samples of a name."""
-        return [
-            sample.labels
-            for family in self.telemetry.registry.collect()
-            for sample in family.samples
-            if sample.name == metric
-        ]
+        return [sample.labels for sample in self.samples() if sample.name == metric]
+
+    def samples(self) -> Iterator[Sample]:
+        """All of them, as Prometheus' own format says them."""
+        text = self.telemetry.exposition()[0].decode()
+        for family in text_string_to_metric_families(text):
+            yield from family.samples
 
     def verdicts(self, metric: str, **labels: str) -> dict[str, float]:
         """Verdict → sample."""
@@ -314,16 +326,11 @@ def test_the_loops_lag_is_counted(scraped: Scraped) -> None:
 
 def test_the_exposition_names_what_runs_and_invents_nothing(scraped: Scraped) -> None:
     """Before anything happened only true figures are there."""
-    text = generate_latest(scraped.telemetry.registry).decode()
+    text = scraped.telemetry.exposition()[0].decode()
     samples = [line for line in text.splitlines() if line.startswith("governor_")]
     histograms = ("governor_lateness_", "governor_event_loop_lag_")
 
     assert [line for line in samples if not line.startswith(histograms)] == [
-        'governor_pending{target="sink"} 0.0',
-        'governor_pending{target="event"} 0.0',
-        'governor_pending{target="dispatch"} 0.0',
-        'governor_pending{target="remediation"} 0.0',
-        "governor_checks_without_series 0.0",
         "governor_policies_overdue 0.0",
         "governor_overdue_total 0.0",
         "governor_measurements_stored_total 0.0",
@@ -336,8 +343,36 @@ def test_the_exposition_names_what_runs_and_invents_nothing(scraped: Scraped) ->
         "governor_leader 0.0",
         "governor_leader_takeovers_total 0.0",
         next(line for line in samples if line.startswith("governor_build_info")),
+        'governor_pending{target="sink"} 0.0',
+        'governor_pending{target="event"} 0.0',
+        'governor_pending{target="dispatch"} 0.0',
+        'governor_pending{target="remediation"} 0.0',
+        "governor_checks_without_series 0.0",
     ]
     assert 'cluster="prod"' in text
+
+
+def test_the_exposition_is_open_metrics_for_who_accepts_it(scraped: Scraped) -> None:
+    """Prometheus asks for that first; the same series are in both."""
+    scraped.telemetry.evaluated(FLYWHEEL, status(check("a", Verdict.OK, 0.1)))
+
+    body, content_type = scraped.telemetry.exposition("application/openmetrics-text; version=1.0.0")
+
+    assert content_type.startswith("application/openmetrics-text")
+    read = {s for family in openmetrics_families(body.decode()) for s in map(str, family.samples)}
+    ours = {str(sample) for sample in scraped.samples() if sample.name.startswith("governor_p")}
+    assert ours
+    assert ours <= read
+
+
+def test_no_name_breaks_out_of_its_label(scraped: Scraped) -> None:
+    """Whatever somebody calls a check, it is one series."""
+    hostile = 'a"} 1\nb\\'
+    scraped.telemetry.evaluated(FLYWHEEL, status(check(hostile, Verdict.OK, 2.5)))
+
+    labels = {"namespace": "aiops", "policy": "flywheel", "check": hostile}
+    assert scraped.value("governor_check_value", **labels) == pytest.approx(2.5)
+    assert scraped.verdicts("governor_check_verdict", check=hostile)["Ok"] == pytest.approx(1)
 
 
 def test_only_the_leader_speaks_of_objects(scraped: Scraped) -> None:

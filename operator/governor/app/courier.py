@@ -192,7 +192,7 @@ class Courier:
 
     def _news(self) -> None:
         learned = self._learned
-        if learned.adopted or learned.remediated or not self.waiting:
+        if learned.adopted or learned.remediated or (learned.delivered and not self.waiting):
             self._on_news()
 
     def _ended(self, rival: OpenFinding, entry: Entry) -> LastFinding | None:

@@ -97,6 +97,7 @@ class SinkLane(EntryLane):
                     extra={"generation": revision.generation, "error": str(error)} | self._names(),
                 )
             self._revisions.pop(0)
+            self._has_news = True  # nothing may be waited for any more
 
     def note(self, entry: Entry, outcome: str) -> None:
         """Said again, an entry is done with at once: no log has to be cleared of it."""

@@ -20,6 +20,7 @@ from governor.app.courier import Courier, revision_of
 from governor.app.demands import Demands
 from governor.app.looking_up import LookingUp
 from governor.app.measuring import Measuring
+from governor.app.pacing import Pace
 from governor.app.poking import Poking
 from governor.app.services import Services
 from governor.app.subjects import Subject, understand
@@ -50,13 +51,10 @@ class PolicyRunner:
         self._base = Base(seen)
         self._key = seen.key
         self._understood = understand(seen)
-        self._wake = asyncio.Event()
-        self.measuring = Measuring(seen.key.namespace, services.measurer, self._wake.set)
+        self._pace = Pace()
+        self.measuring = Measuring(seen.key.namespace, services.measurer, self.wake)
         self._demands = Demands()
         self._begun = False
-        self._stopping = False
-        self._rest: asyncio.TimerHandle | None = None
-        """After a turn that failed, until the next one is tried."""
         self.attempts = Attempts(services.clock.now())
         self._poking = Poking(self._key, services.around)
         self._writing = Writing(self._key, self._base, services, look=self._look)
@@ -64,12 +62,11 @@ class PolicyRunner:
         self._taking_over = TakingOver(
             seen.key.uid, services, foreign=self._base.status.observed_generation is None
         )
-        self.courier = Courier(self._key, services, on_news=self._wake.set, muted=self._muted)
+        self.courier = Courier(self._key, services, on_news=self.wake, muted=self._muted)
         self.courier.revise(revision_of(seen), self._understood.spec)
         self.courier.inspect(self._base.written)
         self._compared: tuple[Known, ...] | None = None
         """What the sink has open, if it is yet to be told again what the status knows."""
-        self._wake.set()
 
     @property
     def policy(self) -> Policy | None:
@@ -103,29 +100,28 @@ class PolicyRunner:
 
     def wake(self) -> None:
         """Something may be due."""
-        self._wake.set()
+        self._pace.wake()
 
     def stop(self) -> None:
         """Starts nothing more; `run` ends soon."""
-        self._stopping = True
         self.measuring.discard()
-        self._wake.set()
+        self._pace.stop()
 
     def see(self, subject: Subject) -> None:
         """A version of the policy came by."""
         self._look(subject)
-        self._wake.set()
+        self.wake()
 
     def source_changed(self, source: str) -> None:
         """What a source says may have changed: its checks are measured again."""
         if self.policy is not None:
             self._demands.of_source(self.policy, source)
-            self._wake.set()
+            self.wake()
 
     def mute_changed(self) -> None:
         """What a mute silences may have changed: every check is measured again."""
         self._demands.of_mute(self.policy)
-        self._wake.set()
+        self.wake()
 
     def heal(self, rows: tuple[Known, ...]) -> None:
         """The sink has these findings of ours open; the next decision looks at them.
@@ -134,7 +130,7 @@ class PolicyRunner:
         """
         self._taking_over.heal(rows)
         self._compared = rows
-        self._wake.set()
+        self.wake()
 
     @property
     def unanswered(self) -> bool:
@@ -143,15 +139,18 @@ class PolicyRunner:
 
     async def run(self) -> None:
         """Works until cancelled, or stopped: then it has told what could be told."""
-        courier = asyncio.create_task(self.courier.run(), name=f"courier of {self._key.name}")
+        courier: asyncio.Task[None] | None = None
         try:
-            while not self._stopping:
-                await self._wake.wait()
-                self._wake.clear()
-                if (
-                    self._rest is None
-                ):  # else its end wakes us: whoever wakes us often changes nothing
-                    await self._turn_safely()
+            async with self._services.beginning:
+                if self._pace.stopping:
+                    return
+                courier = asyncio.create_task(
+                    self.courier.run(), name=f"courier of {self._key.name}"
+                )
+                await self._pace.turn()
+                await self._turn_safely()
+            while await self._pace.turn():
+                await self._turn_safely()
             self.courier.finish()
             # A channel that rests is not waited for: what others were told is to be written.
             await asyncio.wait({courier}, timeout=FINISHING_SECONDS)
@@ -159,9 +158,9 @@ class PolicyRunner:
                 await self._turn_safely()
         finally:
             self.measuring.discard()
-            courier.cancel()
-            if self._rest is not None:
-                self._rest.cancel()
+            self._pace.close()
+            if courier is not None:
+                courier.cancel()
 
     async def _turn_safely(self) -> None:
         try:
@@ -179,26 +178,26 @@ class PolicyRunner:
     async def _turn(self) -> None:
         if not self._begun:
             await self._begin()
-        if self._understood.measured is not None and not self._stopping:
+        if self._understood.measured is not None and not self._pace.stopping:
             await self._taking_over.ask_once()
         understood = self._understood
         runs = await self._measure()
         feedback = await self._hear(runs)
         if self._understood.generation != understood.generation:
-            self._wake.set()  # what was measured belongs to a spec that is no more
+            self.wake()  # what was measured belongs to a spec that is no more
             return
         if await self._writing.write(lambda: self._decide(runs, feedback)):
             if self._services.history is not None:
                 self._services.history.note(self._key, understood, runs)
             self._happened(runs, feedback)
         else:
-            self._wake.set()
+            self.wake()
         if self._understood.measured is not None:  # else each alarm would set off the next one
-            self._demands.alarm(self._services.clock.now(), self._wake.set)
+            self._demands.alarm(self._services.clock.now(), self.wake)
 
     async def _measure(self) -> list[Run]:
         policy = self._understood.measured
-        if policy is None or self._stopping:
+        if policy is None or self._pace.stopping:
             return []
         # Nothing is awaited until all is started: what is started is of the present spec.
         now = self._services.clock.now()
@@ -292,13 +291,7 @@ class PolicyRunner:
             extra=self._names() | {"error": str(error), "retry_seconds": retry},
         )
         self._demands.unmet()
-        self._rest = asyncio.get_running_loop().call_later(retry, self._rested)
-
-    def _rested(self) -> None:
-        if self._rest is not None:
-            self._rest.cancel()
-        self._rest = None
-        self._wake.set()
+        self._pace.rest(retry)
 
     def _look(self, subject: Subject) -> None:
         """Takes note of a version; what is under way for an older spec is dropped."""
@@ -312,7 +305,7 @@ class PolicyRunner:
             self.measuring.discard()
             self._understood = understand(newest)
             self.attempts = Attempts(self._services.clock.now())
-            self._rested()
+            self._pace.resume()
             self.courier.revise(revision_of(newest), self._understood.spec)
 
     def _names(self) -> dict[str, object]:

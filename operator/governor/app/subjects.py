@@ -97,14 +97,6 @@ class Subject:
         """
         return load_policy(self.body)
 
-    def policy(self) -> Policy:
-        """The spec with every default applied.
-
-        Raises:
-            SpecError: as `spec`.
-        """
-        return resolve(self.spec())
-
     def status(self) -> PolicyStatus:
         """The status, parsed; an empty one where somebody wrote nonsense into it."""
         try:
@@ -137,7 +129,7 @@ def understand(subject: Subject) -> Understood:
     """Parses a version's spec; a fault is data, told in a condition."""
     try:
         spec = subject.spec()
-        return Understood(subject.generation, spec, subject.policy())
+        return Understood(subject.generation, spec, resolve(spec))
     except SpecError as error:
         return Understood(subject.generation, None, None, str(error))
 

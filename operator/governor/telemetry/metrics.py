@@ -12,12 +12,13 @@ from prometheus_client import (
     ProcessCollector,
     disable_created_metrics,
 )
+from prometheus_client.exposition import choose_encoder
 
 from governor import __version__
 from governor.api.status import PolicyStatus
 from governor.app.history import SHED
 from governor.app.ports import ObjectKey, Telemetry
-from governor.telemetry.policies import PolicyCollector
+from governor.telemetry.policies import PolicySeries
 from governor.values.outcomes import Fault, Outcome
 from governor.values.reasons import Reason
 
@@ -26,6 +27,9 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series fo
 _LATENESS_BUCKETS = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60)
 _LAG_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
 _PROBE_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+_END = b"# EOF\n"
+"""The last line of OpenMetrics."""
 
 _NO_SUCH_SOURCE = ""
 """Label of faults on sources that do not exist: a series for every name that a policy
@@ -43,10 +47,9 @@ class PrometheusTelemetry(Telemetry):
             most_checks: so many checks at most get series of their own.
             cluster: the cluster's name for people, a label of `governor_build_info`.
         """
-        self.registry = registry = CollectorRegistry()
+        self._registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        self._policies = PolicyCollector(now=now, most_checks=most_checks)
-        registry.register(self._policies)
+        self._policies = PolicySeries(now=now, most_checks=most_checks)
         self._lateness = Histogram(
             "governor_lateness_seconds",
             "Seconds between the time of a slot and the start of its run.",
@@ -167,6 +170,17 @@ class PrometheusTelemetry(Telemetry):
             ("version", "python", "cluster"),
             registry=registry,
         ).labels(__version__, platform.python_version(), cluster).set(1)
+
+    def exposition(self, accept: str = "") -> tuple[bytes, str]:
+        """What a scrape is answered, and its type; may be asked from another thread.
+
+        Args:
+            accept: the request's header of that name.
+        """
+        encode, content_type = choose_encoder(accept)
+        text = encode(self._registry)
+        end = _END if text.endswith(_END) else b""
+        return text.removesuffix(end) + self._policies.text().encode() + end, content_type
 
     def evaluated(self, key: ObjectKey, status: PolicyStatus) -> None:
         """The latest status of a policy."""

@@ -6,20 +6,21 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 from aiohttp import web
-from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 
 from governor.telemetry.health import Health, Liveness
 
 Address = tuple[str | None, int]
 """Host and port; no host: every interface."""
 
+Exposition = Callable[[str], tuple[bytes, str]]
+"""What a scrape that accepts this is answered, and of which type that is."""
+
 Handler = Callable[[web.Request], Awaitable[web.Response]]
 
 
 @contextlib.asynccontextmanager
 async def serving(
-    registry: CollectorRegistry, liveness: Liveness, *, metrics: Address, health: Address
+    exposition: Exposition, liveness: Liveness, *, metrics: Address, health: Address
 ) -> AsyncIterator[None]:
     """Serves until the block ends; then answers what was asked, and closes.
 
@@ -27,7 +28,7 @@ async def serving(
         OSError: an address can't be listened on.
     """
     routes: dict[Address, dict[str, Handler]] = defaultdict(dict)
-    routes[metrics]["/metrics"] = _exposing(registry)
+    routes[metrics]["/metrics"] = _exposing(exposition)
     routes[health]["/healthz"] = _answering(liveness.alive)
     routes[health]["/readyz"] = _answering(liveness.ready)
     async with contextlib.AsyncExitStack() as stack:
@@ -49,11 +50,11 @@ async def _site(address: Address, handlers: dict[str, Handler]) -> AsyncIterator
         await runner.cleanup()
 
 
-def _exposing(registry: CollectorRegistry) -> Handler:
+def _exposing(exposition: Exposition) -> Handler:
     async def expose(request: web.Request) -> web.Response:
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
+        accept = request.headers.get("Accept", "")
         # In a thread: with thousands of policies the text takes longer than a slot may wait.
-        body = await asyncio.to_thread(encode, registry)
+        body, content_type = await asyncio.to_thread(exposition, accept)
         return web.Response(body=body, headers={"Content-Type": content_type})
 
     return expose

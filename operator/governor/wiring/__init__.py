@@ -217,7 +217,7 @@ async def _serve(
     metrics, health = settings.metrics_address, settings.health_address
     try:
         await stack.enter_async_context(
-            serving(telemetry.registry, liveness, metrics=metrics, health=health)
+            serving(telemetry.exposition, liveness, metrics=metrics, health=health)
         )
     except OSError as error:
         raise SettingsError(

@@ -1,10 +1,12 @@
 """Answers SQL probes from one PostgreSQL."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from datetime import datetime
 from typing import TypeVar
 
+from governor.adapters.flights import Flights
+from governor.adapters.moments import left, moment
 from governor.adapters.postgres.asking import ask, ask_custom
 from governor.adapters.postgres.bounds import Connection
 from governor.adapters.postgres.deprecating import Attempt
@@ -12,7 +14,7 @@ from governor.adapters.postgres.errors import Place, fault_of
 from governor.adapters.postgres.pools import Pool
 from governor.app.ports import Deprecation
 from governor.domain.judging import one_line
-from governor.probes.base import Access, Probe, SqlProbe
+from governor.probes.base import Access, Probe, SqlAnswer, SqlProbe, SqlQuery
 from governor.probes.trust_drift import TrustDrift
 from governor.values.outcomes import Fault, FaultError, Outcome, UnconfirmedError
 from governor.values.reasons import Reason
@@ -78,6 +80,7 @@ class PostgresInstrument:
         self._remediation = remediation
         self._relations = relations
         self._before_writing = before_writing
+        self._flights: Flights[Hashable, SqlAnswer | Fault] = Flights()
 
     async def measure(self, probe: Probe, at: datetime) -> Outcome:
         if not isinstance(probe, SqlProbe):
@@ -121,17 +124,31 @@ class PostgresInstrument:
         return one_line(f"PostgreSQL {version}")
 
     async def close(self) -> None:
+        await self._flights.close()
         for login in (self._builtin, self._custom, self._remediation):
             if isinstance(login, Login):
                 await login.close()
 
     async def _measure(self, probe: SqlProbe, at: datetime) -> Outcome:
-        query = probe.query(self._relations, at)
-        if probe.ACCESS is not Access.CUSTOM_SQL:
-            return probe.read(await self._builtin.run(lambda it: ask(it, query)))
-        if isinstance(self._custom, FaultError):
-            raise self._custom
-        return probe.read(await self._custom.run(lambda it: ask_custom(it, query)))
+        asked_at = moment(at)
+        query = probe.query(self._relations, asked_at)
+        answer, _ = await self._flights.join(
+            (probe.ACCESS, query.text, query.parameters, asked_at),
+            lambda: self._answer(probe, query, left(at)),
+        )
+        return answer if isinstance(answer, Fault) else probe.read(answer)
+
+    async def _answer(self, probe: SqlProbe, query: SqlQuery, wait: float) -> SqlAnswer | Fault:
+        """What the server says, once for all whose runs began in the same tenth of a second."""
+        await asyncio.sleep(wait)
+        try:
+            if probe.ACCESS is not Access.CUSTOM_SQL:
+                return await self._builtin.run(lambda it: ask(it, query))
+            if isinstance(self._custom, FaultError):
+                raise self._custom
+            return await self._custom.run(lambda it: ask_custom(it, query))
+        except FaultError as error:
+            return error.fault
 
 
 def _flat(outcome: Outcome) -> Outcome:

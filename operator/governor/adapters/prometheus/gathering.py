@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 
+from governor.adapters.moments import left
 from governor.adapters.prometheus.batches import packed
 from governor.adapters.prometheus.dividing import Answered, Divider
-from governor.adapters.prometheus.moments import left
 from governor.adapters.prometheus.queries import Requests
 from governor.adapters.prometheus.standings import Standings
 from governor.adapters.prometheus.widths import Width

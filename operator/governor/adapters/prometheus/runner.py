@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from governor.adapters.flights import Flights
+from governor.adapters.moments import moment
 from governor.adapters.prometheus.dividing import Answered
 from governor.adapters.prometheus.gathering import Gatherer
-from governor.adapters.prometheus.moments import moment
 from governor.adapters.prometheus.queries import Requests
 from governor.app.ports import Telemetry
 from governor.values.outcomes import Fault, FaultError

@@ -27,6 +27,15 @@ def sqlstate(error: BaseException) -> str:
     return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "")
 
 
+def refused(error: DeliveryError) -> bool:
+    """Whether the database answered, and would not take what it was sent.
+
+    Of several things sent together, this may have been for one of them.
+    """
+    cause = error.__cause__
+    return cause is not None and (bool(sqlstate(cause)) or isinstance(error, RejectedError))
+
+
 @asynccontextmanager
 async def delivering(deadline: float, *, role: str = "governor_writer") -> AsyncIterator[None]:
     """Gives up after so many seconds, and says in the port's words what went wrong.

@@ -3,28 +3,16 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Executable, Result, Select, and_, select, text, update
-from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Executable, Result, select, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from governor.adapters.sink.cleaning import clean_text
-from governor.adapters.sink.dispatches import (
-    dispatch_record,
-    dispatch_row,
-    in_place_of,
-    insert_dispatch,
-    latest_dispatches,
-    note_active,
-)
+from governor.adapters.sink.dispatches import dispatch_record, latest_dispatches
 from governor.adapters.sink.faults import delivering
-from governor.adapters.sink.remediations import with_remediation
-from governor.adapters.sink.tables import OPEN_FINDING, dispatches, events, revisions
-from governor.adapters.sink.upserts import (
-    event_row,
-    insert_revision,
-    revision_row,
-    upsert_event,
-)
+from governor.adapters.sink.findings import Findings
+from governor.adapters.sink.gathering import Gathering
+from governor.adapters.sink.tables import dispatches, events, revisions
+from governor.adapters.sink.upserts import INSERT_REVISIONS, arrays, revision_row
 from governor.app.ports import (
     DispatchOrder,
     DispatchRecord,
@@ -33,20 +21,6 @@ from governor.app.ports import (
     OpenFinding,
     RemediationRecord,
     Revision,
-)
-from governor.errors import DeliveryError
-
-_ATTEMPTS = 3
-"""A rival may be resolved between being in the way and being read: look again."""
-
-_FINDING = (
-    events.c.id,
-    events.c.event_type,
-    events.c.check_name,
-    events.c.policy_uid,
-    events.c.namespace,
-    events.c.policy,
-    events.c.opened_at,
 )
 
 
@@ -68,7 +42,8 @@ class PostgresSink:
         self._cluster = clean_text(cluster)
         self._deadline = deadline
         place = engine.dialect.identifier_preparer.quote(schema)
-        self._cancel_moot = text(f"SELECT {place}.cancel_moot_dispatches(:event)")
+        self._findings = Findings(self._engine, schema, self._cluster, deadline=deadline)
+        self._revising = Gathering(self._store_revisions)
         self._release_expired = text(f"SELECT {place}.release_expired_dispatches(:cluster)")
 
     async def record(
@@ -87,13 +62,13 @@ class PostgresSink:
             DeliveryError: not now.
             RejectedError: never.
         """
-        return await self._record(episode, dispatch=dispatch)
+        return await self._findings.record(episode, dispatch)
 
     async def record_remediation(
         self, episode: Episode, remediation: RemediationRecord
     ) -> OpenFinding | None:
         """As `record`, and adds to the row what a remediation came to, once per id."""
-        return await self._record(episode, remediation=remediation)
+        return await self._findings.record(episode, remediation=remediation)
 
     async def dispatches(self, policy_uid: str) -> Sequence[DispatchRecord]:
         """The latest work item of each (check, executor) of a policy of this cluster.
@@ -121,12 +96,7 @@ class PostgresSink:
         Raises:
             DeliveryError: not now.
         """
-        wanted = _unresolved().where(events.c.cluster == self._cluster)
-        if policy_uid is not None:
-            wanted = wanted.where(events.c.policy_uid == clean_text(policy_uid))
-        async with delivering(self._deadline):
-            rows = await self._execute(wanted)
-        return [_finding(row) for row in rows]
+        return await self._findings.open(policy_uid)
 
     async def record_revision(self, revision: Revision) -> None:
         """Stores a revision once per (policy uid, generation); the first one stays.
@@ -135,8 +105,7 @@ class PostgresSink:
             DeliveryError: not now.
             RejectedError: never.
         """
-        async with delivering(self._deadline):
-            await self._execute(insert_revision(revision_row(revision, self._cluster)))
+        await self._revising.ask(revision)
 
     async def revision(self, policy_uid: str, generation: int) -> Json | None:
         """The spec at that generation, if it was stored.
@@ -168,78 +137,14 @@ class PostgresSink:
         """Lets go of every connection."""
         await self._engine.dispose()
 
-    async def _record(
-        self,
-        episode: Episode,
-        *,
-        dispatch: DispatchOrder | None = None,
-        remediation: RemediationRecord | None = None,
-    ) -> OpenFinding | None:
-        row = event_row(episode, self._cluster)
+    async def _store_revisions(self, given: Sequence[Revision]) -> Sequence[None]:
+        rows = [revision_row(revision, self._cluster) for revision in given]
         async with delivering(self._deadline):
-            for _ in range(_ATTEMPTS):
-                if await self._stored(row, dispatch, remediation):
-                    return None
-                rival = await self._open_like(row)
-                # The same id: another delivery of it was faster. Merge with that.
-                if rival is not None and rival.id != episode.id:
-                    return rival
-        raise DeliveryError("another finding of the check opens and ends at this moment")
-
-    async def _stored(
-        self,
-        row: dict[str, Any],
-        dispatch: DispatchOrder | None,
-        remediation: RemediationRecord | None,
-    ) -> bool:
-        """Whether the row went in; False if another open finding is in its place."""
-        upsert = upsert_event(row).returning(events.c.resolved, events.c.details)
-        try:
-            async with self._engine.begin() as connection:
-                stored = (await connection.execute(upsert)).one()
-                if remediation is not None:
-                    details = with_remediation(stored.details, remediation)
-                    told = update(events).where(events.c.id == row["id"]).values(details=details)
-                    await connection.execute(told)
-                if stored.resolved:
-                    await connection.execute(self._cancel_moot, {"event": row["id"]})
-                elif dispatch is not None:
-                    await _create(connection, dispatch_row(dispatch, row))
-        except IntegrityError as error:
-            if getattr(error.driver_exception, "constraint_name", None) == OPEN_FINDING:
-                return False
-            raise
-        return True
-
-    async def _open_like(self, row: dict[str, Any]) -> OpenFinding | None:
-        key = ("cluster", "policy_uid", "check_name", "event_type")
-        same = and_(*(events.c[name] == row[name] for name in key))
-        found = (await self._execute(_unresolved().where(same))).one_or_none()
-        return None if found is None else _finding(found)
+            await self._execute(INSERT_REVISIONS, arrays(revisions, rows))
+        return [None] * len(rows)
 
     async def _execute(
         self, statement: Executable, arguments: dict[str, Any] | None = None
     ) -> Result[Any]:
         async with self._engine.begin() as connection:
             return await connection.execute(statement, arguments)
-
-
-async def _create(connection: AsyncConnection, row: dict[str, Any]) -> None:
-    """Creates a work item; that one is active already is an outcome, and no error.
-
-    It looks before it inserts: an insert would wait for an executor that is ending the
-    active one in a transaction of its own.
-    """
-    found = await connection.scalar(in_place_of(row))
-    if found is None and await connection.scalar(insert_dispatch(row)) is None:
-        found = await connection.scalar(in_place_of(row))
-    if found is not None and found != row["id"]:
-        note_active(row, found)
-
-
-def _unresolved() -> Select[Any]:
-    return select(*_FINDING).where(~events.c.resolved).order_by(events.c.opened_at, events.c.id)
-
-
-def _finding(row: Any) -> OpenFinding:
-    return OpenFinding(**row._mapping)  # noqa: SLF001 - SQLAlchemy's public name for it

@@ -9,10 +9,23 @@ What remediations came to stays in the details, whoever's they are (`remediation
 An UPDATE alone would be lost where the end comes before the opening.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Insert, and_, case, func, or_
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy import (
+    ColumnElement,
+    Insert,
+    Table,
+    TableValuedAlias,
+    and_,
+    bindparam,
+    case,
+    column,
+    func,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
 from governor.adapters.sink.cleaning import clean_json, clean_text
 from governor.adapters.sink.remediations import GATHERED, PART, RUNS
@@ -66,9 +79,24 @@ def revision_row(revision: Revision, cluster: str) -> dict[str, Any]:
     }
 
 
-def upsert_event(row: dict[str, Any]) -> Insert:
-    """Stores the row, or merges it into the one of the same id."""
-    statement = insert(events).values(row)
+def _given(table: Table) -> TableValuedAlias:
+    """Rows to insert, as an array of each column's values: one statement for any number.
+
+    An idiom of PostgreSQL: unnest() with several arrays (its manual, "Array Functions").
+    """
+    arrays = (bindparam(c.name, type_=ARRAY(c.type, as_tuple=True)) for c in table.c)
+    columns = (column(c.name, c.type) for c in table.c)
+    return func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
+
+
+def arrays(table: Table, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """The arguments of a statement here, for these rows."""
+    return {c.name: [row[c.name] for row in rows] for c in table.c}
+
+
+def _upsert_events() -> Insert:
+    given = _given(events)
+    statement = insert(events).from_select([c.name for c in events.c], select(*given.c))
     old, new = events.c, statement.excluded
     same_fold = new.folded == old.folded
     more_folded = new.folded > old.folded
@@ -95,7 +123,7 @@ def upsert_event(row: dict[str, Any]) -> Insert:
             "last_seen_at": func.greatest(old.last_seen_at, new.last_seen_at),
             "folded": func.greatest(old.folded, new.folded),
         },
-    )
+    ).returning(old.id, old.resolved)
 
 
 def _keeping_runs(details: ColumnElement[Any], stored: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -107,6 +135,16 @@ def _keeping_runs(details: ColumnElement[Any], stored: ColumnElement[Any]) -> Co
     return case((stored[PART].has_key(RUNS), merged), else_=details)
 
 
-def insert_revision(row: dict[str, Any]) -> Insert:
-    """Stores the row unless it is there."""
-    return insert(revisions).values(row).on_conflict_do_nothing()
+def _insert_revisions() -> Insert:
+    statement = insert(revisions).from_select(
+        [c.name for c in revisions.c], select(*_given(revisions).c)
+    )
+    return statement.on_conflict_do_nothing()
+
+
+UPSERT_EVENTS = _upsert_events()
+"""Stores rows, or merges each into the one of the same id; their ids, and whether they
+are resolved now."""
+
+INSERT_REVISIONS = _insert_revisions()
+"""Stores rows unless they are there."""

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governor.adapters.prometheus.moments import TENTH, left, moment
+from governor.adapters.moments import TENTH, left, moment
 
 times = st.timedeltas(timedelta(0), timedelta(days=30_000)).map(
     lambda since: datetime(2020, 1, 1, tzinfo=UTC) + since

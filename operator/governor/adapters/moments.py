@@ -1,6 +1,7 @@
 """The moments that queries ask about: the same for all that arrive within a tenth of a second.
 
-Only queries of one moment can be asked together, and policies start at any millisecond.
+Only queries of one moment can be asked together, or answered for each other, and policies
+start at any millisecond.
 """
 
 from datetime import datetime, timedelta
