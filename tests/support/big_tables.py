@@ -32,7 +32,8 @@ _ROWS = {
     "auto_repair_executions": """
         SELECT i % 17 <> 0, timestamptz '2026-11-22' - i * interval '1 second'""",
     "playbooks": """
-        SELECT 'pb-' || i, CASE WHEN i % 20 = 0 THEN 'deprecated' ELSE 'active' END,
+        SELECT 'pb-' || i || '-' || md5(i::text) || md5((i + 1)::text),
+               CASE WHEN i % 20 = 0 THEN 'deprecated' ELSE 'active' END,
                CASE WHEN i % 10000 = 1 THEN 0.1 ELSE 0.3 + i % 70 / 100.0 END,
                timestamptz '2026-11-22' - i % 90 * interval '1 day',
                timestamptz '2025-11-22'""",

@@ -128,7 +128,7 @@ async def test_measurements_of_an_old_spec_are_dropped(world: World) -> None:
 async def test_an_error_is_retried_before_its_turn(world: World) -> None:
     """After 30 s, then 60 s; success ends it."""
     world.say(autonomy_rate="error")
-    key = world.apply(slo(interval="1h"))
+    key = world.apply(slo(interval="24h"))
     await world.settled(key, "Error")
     [runner] = world.scheduler
     for wait, calls in ((29, 1), (1, 2), (59, 2), (1, 3)):
@@ -147,7 +147,7 @@ async def test_an_error_is_retried_before_its_turn(world: World) -> None:
 async def test_an_error_is_retried_after_a_restart(world: World) -> None:
     """Another process takes it up where the status is; a good check waits for its slot."""
     world.say(autonomy_rate="error")
-    key = world.apply(slo(interval="1h"), slo("other", interval="1h"))
+    key = world.apply(slo(interval="24h"), slo("other", interval="1h"))
     await world.settled(key, "Error")
     world.clock.forward(20)
     await world.restart(key)

@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from governor.app.ports import Clock, ObjectKey, Telemetry
 from governor.app.resources import forever
 from governor.app.running import PolicyRunner
+from governor.app.scheduling import AT_ONCE
 from governor.domain.overdue import IN_VAIN, Standing, excused, waiting_since
 
 SWEEP_SECONDS = 10.0
 NAMED = 5
 """So many policies are named in a line of the log."""
-
-_AT_ONCE = 100
-"""So many runners are looked at before others get their turn."""
 
 _log = logging.getLogger(__name__)
 
@@ -77,7 +75,7 @@ class Sweeper:
         before, self._episodes = self._episodes, {}
         for number, runner in enumerate(self._runners, 1):
             self._look(runner, before)
-            if number % _AT_ONCE == 0:
+            if number % AT_ONCE == 0:
                 await asyncio.sleep(0)
         begun = [each.key for uid, each in self._episodes.items() if uid not in before]
         self._telemetry.overdue(now=len(self._episodes), begun=len(begun))

@@ -32,6 +32,7 @@ from governor.app.reconciling import Reconciler
 from governor.app.terms import Term
 from governor.domain.schedules import TICKS, tick_length
 from governor.errors import SettingsError
+from governor.garbage import keep_collected
 from governor.handlers.running import Kopf
 from governor.settings import DatabaseSettings, Settings
 from governor.stopping import stopped_by_signals, unless
@@ -162,7 +163,11 @@ async def run(settings: Settings) -> None:
             "leading": _leading(leadership, caches, new_term, stop),
             "kopf": kopf.run(stop),
         }
-        endless = {"reconciling": reconciler.run(), "loop lag": watch_loop(telemetry.lagged)}
+        endless = {
+            "reconciling": reconciler.run(),
+            "loop lag": watch_loop(telemetry.lagged),
+            "garbage": keep_collected(),
+        }
         await _together(stop, stoppable, endless=endless)
     _log.info("operator stopped")
 
