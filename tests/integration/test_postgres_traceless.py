@@ -193,7 +193,7 @@ async def test_a_cancelled_measurement_is_cancelled_on_the_server(
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    assert await admin.fetchval(SESSIONS, "active") == 0
+    await until(lambda: _is(admin, "active", 0))
     assert await ask(one, "SELECT 1") == Measurement(value=1)
 
 

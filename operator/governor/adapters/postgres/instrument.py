@@ -124,7 +124,6 @@ class PostgresInstrument:
         return one_line(f"PostgreSQL {version}")
 
     async def close(self) -> None:
-        await self._flights.close()
         for login in (self._builtin, self._custom, self._remediation):
             if isinstance(login, Login):
                 await login.close()
