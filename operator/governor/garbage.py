@@ -1,7 +1,7 @@
 """Garbage in cycles is looked for seldom: what ten thousand policies keep takes seconds to search.
 
 By itself Python searches everything whenever that has grown by a quarter, so an operator that
-begins stands still again and again, for longer each time: its Lease runs out meanwhile.
+begins stands still again and again, for longer each time, and a Lease waits for nobody.
 """
 
 import asyncio

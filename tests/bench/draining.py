@@ -16,7 +16,6 @@ from typing import Any
 from uuid import uuid4
 
 import asyncpg
-from sqlalchemy import make_url
 
 from governor.adapters.sink.engine import make_engine
 from governor.adapters.sink.migrating import migrate
@@ -73,9 +72,7 @@ async def by_the_sink(url: str, count: int) -> float:
 
 async def by_the_driver(url: str, count: int) -> float:
     """Rows a second, by `executemany`."""
-    connection = await asyncpg.connect(
-        make_url(url).render_as_string(hide_password=False), ssl=False
-    )
+    connection = await asyncpg.connect(url, ssl=False)
     names = [column.name for column in events.columns]
     marks = ", ".join(f"${number}" for number in range(1, len(names) + 1))
     insert = f"INSERT INTO governance.{EVENTS} ({', '.join(names)}) VALUES ({marks})"  # noqa: S608 - our own names

@@ -9,6 +9,19 @@ from tests.support.sinks import T0, Closing, Subject
 from governor.app.ports import Revision
 
 
+def revision_of(number: int) -> Revision:
+    """Of a policy of its own."""
+    return Revision(
+        policy_uid=str(uuid4()),
+        generation=1,
+        namespace="aiops",
+        policy="flywheel",
+        spec={"number": number},
+        seen_at=T0,
+        field_manager="argocd",
+    )
+
+
 async def test_revision_is_stored_once(sink: Closing) -> None:
     """The first revision of a generation stays; what was not stored is None."""
     uid = str(uuid4())
@@ -31,17 +44,9 @@ async def test_revision_is_stored_once(sink: Closing) -> None:
 
 async def test_revisions_of_clusters_are_apart(subject: Subject, sink: Closing) -> None:
     """A restored copy of a cluster has the same uids, and specs of its own."""
-    uid = str(uuid4())
     other = subject.sink_of(f"other-{uuid4()}")
-    revision = Revision(
-        policy_uid=uid,
-        generation=1,
-        namespace="aiops",
-        policy="flywheel",
-        spec={"mine": True},
-        seen_at=T0,
-        field_manager="argocd",
-    )
+    revision = replace(revision_of(1), spec={"mine": True})
+    uid = revision.policy_uid
     await sink.record_revision(revision)
     assert await other.revision(uid, 1) is None
     await other.record_revision(replace(revision, spec={"mine": False}))
@@ -52,18 +57,7 @@ async def test_revisions_of_clusters_are_apart(subject: Subject, sink: Closing) 
 
 async def test_crowd_of_revisions_is_stored(sink: Closing) -> None:
     """Hundreds at once, as when an operator starts, the same one twice among them."""
-    revisions = [
-        Revision(
-            policy_uid=str(uuid4()),
-            generation=1,
-            namespace="aiops",
-            policy="flywheel",
-            spec={"number": number},
-            seen_at=T0,
-            field_manager="argocd",
-        )
-        for number in range(300)
-    ]
+    revisions = [revision_of(number) for number in range(300)]
     twice = replace(revisions[5], spec={"number": "another"})
 
     await asyncio.gather(*(sink.record_revision(each) for each in [*revisions, twice]))

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from governor.app.ports import Sink
 from governor.app.running import PolicyRunner
-from governor.app.scheduling import AT_ONCE
+from governor.app.scheduling import spread
 from governor.domain.takeovers import Known
 from governor.errors import DeliveryError
 
@@ -54,10 +54,8 @@ async def heal(runners: Iterable[PolicyRunner], sink: Sink) -> None:
     rows: defaultdict[str, list[Known]] = defaultdict(list)
     for row in await sink.open_findings():
         rows[row.policy_uid].append(row.known())
-    for number, runner in enumerate(runners, 1):
+    async for runner in spread(runners):
         runner.heal(tuple(rows[runner.subject.key.uid]))
-        if number % AT_ONCE == 0:
-            await asyncio.sleep(0)
 
 
 async def keep_released(sink: Sink) -> None:

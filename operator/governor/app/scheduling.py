@@ -6,7 +6,7 @@ reaches a slot.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator
 from datetime import timedelta
 from itertools import islice
 
@@ -26,6 +26,14 @@ renewal must not wait for thousands."""
 
 ENDING_SECONDS = 2.0
 """So long may runners take to end once they are cancelled."""
+
+
+async def spread(runners: Iterable[PolicyRunner]) -> AsyncIterator[PolicyRunner]:
+    """These runners; after a few of them, others get their turn of the event loop."""
+    for number, runner in enumerate(runners, 1):
+        yield runner
+        if number % AT_ONCE == 0:
+            await asyncio.sleep(0)
 
 
 class Scheduler:

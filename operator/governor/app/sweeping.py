@@ -3,7 +3,6 @@
 Ticks come through kopf. This needs nothing but the runners.
 """
 
-import asyncio
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from governor.app.ports import Clock, ObjectKey, Telemetry
 from governor.app.resources import forever
 from governor.app.running import PolicyRunner
-from governor.app.scheduling import AT_ONCE
+from governor.app.scheduling import spread
 from governor.domain.overdue import IN_VAIN, Standing, excused, waiting_since
 
 SWEEP_SECONDS = 10.0
@@ -73,10 +72,8 @@ class Sweeper:
     async def sweep(self) -> None:
         """Wakes what is overdue, counts it, and says which episodes begin or end."""
         before, self._episodes = self._episodes, {}
-        for number, runner in enumerate(self._runners, 1):
+        async for runner in spread(self._runners):
             self._look(runner, before)
-            if number % AT_ONCE == 0:
-                await asyncio.sleep(0)
         begun = [each.key for uid, each in self._episodes.items() if uid not in before]
         self._telemetry.overdue(now=len(self._episodes), begun=len(begun))
         if begun:
