@@ -9,7 +9,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 # Of `make test`, each with a stack of its own: most tests wait.
-WORKERS ?= 3
+WORKERS ?= 4
 # Of `make soak`, and of `make bench`.
 soak: MINUTES ?= 20
 bench: MINUTES ?= 3
@@ -17,7 +17,7 @@ bench: MINUTES ?= 3
 N ?= 100
 MODE ?= steady
 
-.PHONY: help setup demo test soak bench bench-counts bench-failover bench-sink bench-tables lint audit types format crds lock mutants clean
+.PHONY: help setup demo test soak bench bench-chart bench-counts bench-failover bench-sink bench-tables lint audit types format crds lock mutants clean
 
 help: ## Show the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -47,6 +47,9 @@ soak: $(INSTALLED) ## Faults, changes and deletions at random for MINUTES (SEED=
 bench: $(INSTALLED) ## What N policies cost, and how late they run (N=1000 MINUTES=3 MODE=flips PROFILE=30)
 	$(BIN)/python -m tests.bench --policies=$(N) --minutes=$(MINUTES) --mode=$(MODE) \
 	  $(if $(PROFILE),--profile=$(PROFILE))
+
+bench-chart: $(INSTALLED) ## Draw docs/benchmarks.svg from the runs in .bench
+	$(BIN)/python -m tests.bench.chart
 
 bench-failover: $(INSTALLED) ## How long nobody evaluates N policies when their leader dies or restarts
 	$(BIN)/python -m tests.bench.failover --policies=$(N)

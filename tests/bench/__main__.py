@@ -14,9 +14,8 @@ from tests.bench.estate import CHECKS, Estate
 from tests.bench.measuring import measure
 from tests.bench.results import figures
 from tests.bench.rig import Cores, Rig, rig
-from tests.bench.tables import Conditions, as_json, as_table
+from tests.bench.tables import RESULTS, Conditions, as_json, as_table
 
-RESULTS = Path(".bench")
 FLIPPING_SHARE = 0.01
 MOST_FAULTS = 0.001
 """So great a share of failed checks is an accident; more, and the figures mean nothing."""

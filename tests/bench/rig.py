@@ -17,7 +17,7 @@ import yaml
 from tests.bench import profiled
 from tests.bench.applying import apply_policies
 from tests.bench.estate import AGEING, Estate
-from tests.support.cluster import Cluster, eventually
+from tests.support.cluster import apply, eventually
 
 from governor_local import manifests
 from governor_local.operator_process import Installation, OperatorProcess, give_logins, install
@@ -123,7 +123,7 @@ class Rig:
 
 def apply_estate(stack: Stack, estate: Estate) -> None:
     """The estate's policies are there."""
-    Cluster(stack).apply(*estate.namespaces())
+    apply(stack, *estate.namespaces())
     apply_policies(stack, estate.manifests())
 
 
@@ -168,7 +168,7 @@ def _build(stack: Stack) -> None:
     wanted: list[dict[str, Any]] = [
         each for each in yaml.safe_load_all(samples) if each["kind"] == "GovernanceSource"
     ]
-    Cluster(stack).apply(*wanted)
+    apply(stack, *wanted)
 
 
 def _scrape(stack: Stack, operator: OperatorProcess) -> None:

@@ -2,7 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
+
+RESULTS = Path(".bench")
+"""Where runs leave their figures: `MODE-N.json`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

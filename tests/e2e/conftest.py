@@ -24,8 +24,19 @@ _numbers = itertools.count(1)
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes five minutes of the clock comes first: they go by during the others' tests."""
-    items.sort(key=lambda item: "five_minutes" not in getattr(item, "fixturenames", ()))
+    """What takes five minutes of the clock comes first: they go by during the others' tests.
+
+    Of those that need the operator, what may take long comes first: nobody waits for it alone.
+    """
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    if "five_minutes" in getattr(item, "fixturenames", ()):
+        return 0
+    if item.get_closest_marker("e2e") is None:
+        return 1
+    return 2 if item.get_closest_marker("timeout") else 3
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +52,10 @@ def five_minutes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FiveMinut
 
 
 @pytest.fixture(scope="session")
-def cluster(stack: Stack) -> Cluster:
-    """The session's stack, as seen through kubectl and the sink."""
-    return Cluster(stack)
+def cluster(stack: Stack) -> Iterator[Cluster]:
+    """The session's stack, as seen through the API server and the sink."""
+    with Cluster.of(stack) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="session")

@@ -44,7 +44,7 @@ def degraded(
 ) -> dict[str, Any]:
     """The agents do badly, and a policy looks on; its status once all of that is told."""
     platform.become(Health.BAD)
-    cluster.apply(policy(NAME, namespace, *checks, **{"interval": "1h"} | spec))
+    cluster.apply(policy(NAME, namespace, *checks, **{"interval": "7d"} | spec))
     cluster.verdict(NAME, namespace, "Violated")
     return cluster.told(NAME, namespace)
 
@@ -93,7 +93,7 @@ def test_any_other_check_becomes_work_as_it_says(
     """Its executor names the kind of work; the finding's own reminders do not rest."""
     declared = work.declared("number", maxAttempts=3, requiresApproval=False)
     check = number(11, red_line=10, guidance={"nextAction": "look_at_it"}) | declared
-    cluster.apply(policy(NAME, namespace, check, interval="1h"))
+    cluster.apply(policy(NAME, namespace, check, interval="7d"))
     cluster.verdict(NAME, namespace, "Violated")
     cluster.told(NAME, namespace)
     cluster.run_now(NAME, namespace)

@@ -37,7 +37,7 @@ def measurable(stack: Stack, sources: None, operator: OperatorProcess) -> Iterat
 def apply(cluster: Cluster, namespace: str, measured: float, **spec: Any) -> str:
     """A policy whose only check is past its red line of 10, or not; evaluated at once."""
     check = number(measured, red_line=10)
-    return cluster.apply(policy(NAME, namespace, check, **{"interval": "1h"} | spec))
+    return cluster.apply(policy(NAME, namespace, check, **{"interval": "7d"} | spec))
 
 
 def write_status(cluster: Cluster, namespace: str, change: dict[str, Any]) -> None:

@@ -103,13 +103,13 @@ def test_mutes_that_begin_and_end_while_the_operator_is_down(
     """At its start, what ended is told and becomes work; what began is honoured before that."""
     dials = Dials(stack, work, "begins", "ends")
     begins, ends = dials.checks()
-    checks = (begins, ends | {"interval": "1h"})
+    checks = (begins, ends | {"interval": "6d"})
     cluster.apply(policy(NAME, namespace, *checks, notify=notify(ear.name)))
     cluster.verdict(NAME, namespace, "Ok")
     muting.create("ending", NAME, "ends")
     dials.turn(BAD, "ends")
     # Another spec is another beginning: it is judged at once.
-    checks = (begins, ends | {"interval": "2h"})
+    checks = (begins, ends | {"interval": "7d"})
     cluster.apply(policy(NAME, namespace, *checks, notify=notify(ear.name)))
     cluster.found(NAME, namespace, "ends")
     operator.stop()

@@ -136,7 +136,7 @@ def test_reminders_and_alerts_rest_under_a_mute(
     with deleted(cluster, oncall):
         cluster.apply(oncall)
         names = notify(ear.name, f"oncall-{namespace}", reminderInterval="2h")
-        cluster.apply(policy(NAME, namespace, *dials.checks(), interval="1h", notify=names))
+        cluster.apply(policy(NAME, namespace, *dials.checks(), interval="7d", notify=names))
         cluster.found(NAME, namespace, "dial")
         eventually(fires)
         muting.create(QUIET, NAME)

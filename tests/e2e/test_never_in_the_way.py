@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.support.asking import health, said, value
-from tests.support.cluster import Cluster, eventually
+from tests.support.cluster import Cluster, apply, eventually
 from tests.support.grid import coming_slots, runs_by_slot
 from tests.support.manifests import (
     Manifest,
@@ -187,7 +187,7 @@ def test_it_waits_for_the_crds_and_survives_their_removal(
     bare_stack: Stack, recorder: RecordingPrometheus
 ) -> None:
     """It says what it waits for, is alive and not ready; with them it works, again and again."""
-    cluster, operator = Cluster(bare_stack), OperatorProcess(bare_stack, install(bare_stack))
+    operator = OperatorProcess(bare_stack, install(bare_stack))
     watched = promql("quick", "crds", red_line=2, source="recorded")
     ours = (prometheus_source("recorded", recorder.url), policy("here", "default", watched))
     remove_crds(bare_stack)
@@ -200,15 +200,20 @@ def test_it_waits_for_the_crds_and_survives_their_removal(
         eventually(lambda: value(operator, "governor_check_value", policy="here") is None)
         bare_stack.kubectl("apply", "--server-side", "-k", str(CRDS))
         bare_stack.kubectl("wait", "--for=condition=Established", "crd", "--all")
-        eventually(lambda: cluster.apply(*ours), PATIENCE)
-        cluster.verdict("here", "default", "Ok", PATIENCE)
+        eventually(lambda: apply(bare_stack, *ours), PATIENCE)
+        with Cluster.of(bare_stack) as cluster:
+            cluster.verdict("here", "default", "Ok", PATIENCE)
         eventually(lambda: health(operator, "readyz")[0] == OK, PATIENCE)
         remove_crds(bare_stack)
     operator.stop()
 
 
 def remove_crds(stack: Stack) -> None:
-    """Takes them away, and waits until they are gone; says what keeps them if they stay."""
+    """Takes them away, and waits until they are gone; says what keeps them if they stay.
+
+    An API server that has not listed a kind yet may take minutes to remove it.
+    """
+    eventually(lambda: not stack.kubectl("get", "governance", "-A", check=False).returncode)
     stack.kubectl("delete", "-k", str(CRDS), "--wait=false")
     said = "{range .items[*]}{.metadata.name}{.metadata.finalizers}{.status.conditions}{end}"
 

@@ -168,7 +168,7 @@ def test_sigterm_lets_what_is_under_way_be_told(
 ) -> None:
     """The sink answers again while the operator stops: the row is there when it has ended."""
     hang(stack.sink)
-    cluster.apply(policy("last-words", namespace, number(2, red_line=1), interval="1h"))
+    cluster.apply(policy("last-words", namespace, number(2, red_line=1), interval="7d"))
     eventually(lambda: cluster.status("last-words", namespace).get("pending"))
     process = operator.process
     assert process is not None
@@ -189,7 +189,7 @@ def test_sigterm_does_not_wait_for_a_sink_that_is_away(
 ) -> None:
     """Down or hanging: it ends within its bound; what is untold stands in the status."""
     fault(stack.sink)
-    cluster.apply(policy("last-words", namespace, number(2, red_line=1), interval="1h"))
+    cluster.apply(policy("last-words", namespace, number(2, red_line=1), interval="7d"))
     eventually(lambda: cluster.status("last-words", namespace).get("pending"))
 
     process = operator.process
@@ -218,7 +218,7 @@ def test_no_password_is_ever_told(
     cluster.apply(secret(data), *(leaky_source(key) for key in data))
     checks = [{"name": key, "trustDrift": {"sourceRef": {"name": f"leaky-{key}"}}} for key in data]
     violated = number(2, red_line=1)  # so that there is a row, too
-    cluster.apply(policy("leaky", namespace, *checks, violated, interval="1h"))
+    cluster.apply(policy("leaky", namespace, *checks, violated, interval="7d"))
     cluster.verdict("leaky", namespace, "Violated")
 
     def failed() -> bool:

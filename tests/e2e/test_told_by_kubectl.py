@@ -1,7 +1,6 @@
 """What a user of kubectl meets in a policy's life: waiting, asking for a run, suspending."""
 
 import subprocess
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -95,17 +94,15 @@ def test_run_now_is_obeyed_at_once_and_echoed(cluster: Cluster, namespace: str, 
     assert metadata["generation"] == 1
 
 
-def test_a_new_generation_is_evaluated_within_seconds(
+def test_a_new_generation_is_evaluated_at_once(
     cluster: Cluster, namespace: str, dial: Dial
 ) -> None:
-    """After `kubectl apply`, whatever the interval: 2 s are promised, a busy machine has 5."""
+    """After `kubectl apply`, whatever the interval; how fast that is, the benchmark says."""
     for generation, value, verdict in ((1, 0.9, "Ok"), (2, 0.1, "Violated")):
         check = dial.check(severity="info" if generation == 1 else "critical")
         dial.turn(value)
         cluster.apply(policy("dial", namespace, check, interval="7d"))
-        applied = time.monotonic()
-        status = cluster.verdict("dial", namespace, verdict, 5)
-        assert time.monotonic() - applied < 5
+        status = cluster.verdict("dial", namespace, verdict, SLOW)
         assert status["observedGeneration"] == generation
         assert {c["observedGeneration"] for c in status["conditions"]} == {generation}
 
@@ -137,7 +134,7 @@ def test_not_yet_evaluated_while_a_slow_check_runs(
         "sql": {"sourceRef": {"name": "platform"}, "query": "select 0.9 from pg_sleep(4)"},
         "objective": {"direction": "Above", "redLine": 0.5},
     }
-    cluster.apply(policy("dial", namespace, slow, dial.check("quick"), interval="1h"))
+    cluster.apply(policy("dial", namespace, slow, dial.check("quick"), interval="7d"))
 
     def pending() -> dict[str, Any]:
         policy = cluster.policy("dial", namespace)

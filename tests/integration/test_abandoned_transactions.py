@@ -17,8 +17,7 @@ from governor.adapters.sink import sessions
 from governor.adapters.sink.engine import make_engine
 from governor.adapters.sink.migrating import migrate
 from governor.adapters.sink.postgres import PostgresSink
-from governor.adapters.sink.tables import revisions
-from governor.adapters.sink.upserts import INSERT_REVISIONS, arrays, revision_row
+from governor.adapters.sink.upserts import INSERT_REVISIONS, given, revision_row
 from governor.app.ports import Revision
 from governor.values.outcomes import FaultError
 from governor_local.postgresql import PostgresServer
@@ -65,7 +64,7 @@ async def test_the_next_leader_stores_the_row_that_the_last_one_was_storing(
         theirs = asleep.execution_options(schema_translate_map={None: "governance"})
         async with theirs.begin() as connection:
             rows = [revision_row(REVISION, "cluster")]
-            await connection.execute(INSERT_REVISIONS, arrays(revisions, rows))
+            await connection.execute(INSERT_REVISIONS, given(rows))
             await next_leader.record_revision(replace(REVISION, spec={"the next": "leader's"}))
 
     with pytest.raises(DBAPIError):  # whoever wakes finds its transaction gone

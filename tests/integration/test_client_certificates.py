@@ -100,15 +100,20 @@ BAD: dict[str, tuple[Issue, str]] = {
 }
 
 
+@pytest.mark.parametrize("length", [0, 500_000], ids=["short", "long"])
 @pytest.mark.parametrize("case", BAD)
 async def test_a_refused_certificate_is_tls_failed(
-    server: MutualPrometheus, authority: trustme.CA, case: str
+    server: MutualPrometheus, authority: trustme.CA, case: str, length: int
 ) -> None:
-    """The message names Secret, key and remedy, for a check and for the source's Ready."""
+    """The message names Secret, key and remedy, for a check and for the source's Ready.
+
+    A long query is still being sent when the server refuses.
+    """
     issue, words = BAD[case]
     source = instrument(server.url, secrets(authority, issue(authority)))
+    probe = PROBE.model_copy(update={"query": PROBE.query + " " * length})
 
-    outcome = await source.measure(PROBE, datetime.now(UTC))
+    outcome = await source.measure(probe, datetime.now(UTC))
     with pytest.raises(FaultError) as caught:
         await source.version()
     await source.close()

@@ -1,6 +1,7 @@
 """kopf against a real API server: what it sees, when it ticks, and what it leaves alone."""
 
 import asyncio
+import gc
 import itertools
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import kopf
 import pytest
 from tests.support.kopf_world import (
     GROUP_PATH,
@@ -18,6 +20,7 @@ from tests.support.kopf_world import (
     serve_crds,
     until,
 )
+from tests.support.unsearched import unsearched
 
 from governor.adapters.kubernetes.connection import Connection, RefusedError
 from governor.adapters.kubernetes.credentials import load
@@ -119,6 +122,24 @@ async def test_other_kinds_are_seen_whole_until_they_are_deleted(
 
     await until(lambda: uid in witness.ends)
     assert witness.ticks_of(uid) == []
+
+
+async def test_events_and_ticks_leave_no_garbage_of_patches(witness: Witness, hands: Hands) -> None:
+    """Ten thousand policies tick each minute, and garbage is looked for seldom."""
+    policy = await hands.create_policy("3h")
+    uid = policy["metadata"]["uid"]
+    await until(lambda: witness.ticks_of(uid))
+    with unsearched():
+        before, ticks = _patches(), len(witness.ticks_of(uid))
+        for interval in ("4h", "5h", "6h", "7h"):  # all have the same timer
+            policy = await hands.change(policy, interval)
+        await until(lambda: len(witness.ticks_of(uid)) >= ticks + 3)
+        # Its timer's own, and one that may be on its way.
+        assert _patches() <= before + 2
+
+
+def _patches() -> int:
+    return sum(isinstance(each, kopf.Patch) for each in gc.get_objects())
 
 
 async def test_namespaces_are_seen_with_their_labels(witness: Witness, hands: Hands) -> None:

@@ -97,11 +97,13 @@ async def connected(
             yield connection
 
 
-def answering(status: int, message: str = "no", causes: tuple[str, ...] = ()) -> Handler:
-    """Answers as the API server refuses."""
+def answering(
+    status: int, message: str = "no", causes: tuple[str, ...] = (), *, about: str = ""
+) -> Handler:
+    """Answers as the API server refuses, and names the object that this is about."""
 
     async def handler(_: web.Request) -> web.Response:
-        details = {"causes": [{"reason": cause} for cause in causes]}
+        details = {"name": about, "causes": [{"reason": cause} for cause in causes]}
         return web.json_response(
             {"kind": "Status", "message": message, "details": details}, status=status
         )
@@ -139,7 +141,8 @@ async def listing(_: web.Request) -> web.Response:
         pytest.param(answering(400, "bad"), StoreError, "bad", id="400"),
         pytest.param(answering(401, "who?"), StoreError, "who", id="401"),
         pytest.param(answering(403, "may not"), StoreError, "may not", id="403"),
-        pytest.param(answering(404), GoneError, "no", id="404"),
+        pytest.param(answering(404, about="flywheel"), GoneError, "no", id="404 about it"),
+        pytest.param(answering(404), StoreError, "no", id="404 about nothing"),
         pytest.param(answering(409, "was modified"), ConflictError, "modified", id="409"),
         pytest.param(answering(422, "spec.x: required"), StoreError, "spec.x", id="422"),
         pytest.param(answering(429), UnavailableError, "429", id="429"),

@@ -35,7 +35,12 @@ async def session() -> AsyncIterator[aiohttp.ClientSession]:
 @pytest.fixture
 def liveness() -> Liveness:
     """Watches one kind, not listed yet."""
-    return Liveness(kinds=("governancepolicies",), monotonic=time.monotonic, role=lambda: "leader")
+    return Liveness(
+        kinds=("governancepolicies",),
+        monotonic=time.monotonic,
+        role=lambda: "leader",
+        away=lambda: False,
+    )
 
 
 @pytest.fixture

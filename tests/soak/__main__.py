@@ -17,7 +17,7 @@ from tests.soak.crashing import crash
 from tests.soak.estate import Agents, Governed, crowd, estate
 from tests.soak.soaking import CHURNING, CROWDED, EVERYTHING, LASTING, Disorder, Soak, Summary
 from tests.soak.world import soaked
-from tests.support.cluster import Cluster
+from tests.support.cluster import apply
 from tests.support.replica_pair import replica_pair
 
 from governor_local import manifests
@@ -131,7 +131,7 @@ def _platform(stack: Stack) -> Platform:
     give_logins(stack, platform.build())
     sources = manifests.local_samples(stack.binaries.kubectl, manifests.Addresses.of(stack))
     wanted = [m for m in yaml.safe_load_all(sources) if m["kind"] == "GovernanceSource"]
-    Cluster(stack).apply(*wanted)
+    apply(stack, *wanted)
     return platform
 
 

@@ -54,7 +54,6 @@ class World:
     """All that is soaked, and what the soak has done to it."""
 
     cluster: Cluster
-    api: Api
     pair: Pair
     platform: Platform
     playbooks: Playbooks
@@ -73,6 +72,11 @@ class World:
     def stack(self) -> Stack:
         """The servers."""
         return self.cluster.stack
+
+    @property
+    def api(self) -> Api:
+        """The API server, as its administrator."""
+        return self.cluster.api
 
     @property
     def living(self) -> list[Governed]:
@@ -112,9 +116,9 @@ def soaked(
     policies_under: Callable[[Agents], list[Governed]],
 ) -> Iterator[World]:
     """A world with all its policies in place, and nothing of it afterwards."""
-    cluster, playbooks, scale = Cluster(stack), Playbooks(stack), Scale(pair)
+    playbooks, scale = Playbooks(stack), Scale(pair)
     with ExitStack() as opened:
-        api = opened.enter_context(Api.of(stack))
+        cluster = opened.enter_context(Cluster.of(stack))
         cluster.apply(allowed_namespace(namespace))
         watch = opened.enter_context(EtcdWatch(stack, namespace))
         needed = [enforced_source("Remediation"), *_channels(stack, namespace)]
@@ -127,7 +131,6 @@ def soaked(
         policies = policies_under(agents)
         world = World(
             cluster=cluster,
-            api=api,
             pair=pair,
             platform=platform,
             playbooks=playbooks,

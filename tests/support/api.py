@@ -48,6 +48,12 @@ class Api:
         """One policy."""
         return self._asked("GET", _path("governancepolicies", namespace, name))
 
+    def find(self, plural: str, name: str, namespace: str) -> dict[str, Any]:
+        """One object of the operator's kinds; an empty one if there is none."""
+        path = _path(plural, namespace)
+        named = {"fieldSelector": f"metadata.name={name}"}
+        return next(iter(self._asked("GET", path, params=named)["items"]), {})
+
     def create(self, manifest: Manifest) -> dict[str, Any]:
         """A new object of one of the operator's kinds."""
         return self._asked("POST", _path_of(manifest), json=manifest)

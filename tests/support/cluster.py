@@ -2,13 +2,15 @@
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
 
 import httpx
+from tests.support.api import Api
 from tests.support.hanging import go_on
 
 from governor.api import RUN_NOW
@@ -39,16 +41,30 @@ def eventually(what: Callable[[], Found], seconds: float = 20, *, why: str = "")
         time.sleep(POLL_SECONDS)
 
 
+def apply(stack: Stack, *manifests: Mapping[str, Any]) -> str:
+    """What `kubectl apply` says, one line an object."""
+    text = "\n---\n".join(json.dumps(manifest) for manifest in manifests)
+    return stack.kubectl("apply", "-f", "-", input=text).stdout
+
+
 @dataclass(frozen=True)
 class Cluster:
-    """kubectl, the sink's rows and Events, by what tests ask."""
+    """What there is in the API server and in the sink, by what tests ask."""
 
     stack: Stack
+    api: Api
+    """For what is asked all the time, without a kubectl for each request."""
+
+    @classmethod
+    @contextmanager
+    def of(cls, stack: Stack) -> Iterator["Cluster"]:
+        """That of a stack, for the block's time."""
+        with Api.of(stack) as api:
+            yield cls(stack, api)
 
     def apply(self, *manifests: Mapping[str, Any]) -> str:
         """What `kubectl apply` says, one line an object."""
-        text = "\n---\n".join(json.dumps(manifest) for manifest in manifests)
-        return self.stack.kubectl("apply", "-f", "-", input=text).stdout
+        return apply(self.stack, *manifests)
 
     def get(self, kind: str, name: str, namespace: str = "default") -> dict[str, Any]:
         """One object; an empty one if there is none."""
@@ -59,7 +75,11 @@ class Cluster:
 
     def policy(self, name: str, namespace: str) -> dict[str, Any]:
         """A policy; an empty one if there is none."""
-        return self.get("governancepolicies", name, namespace)
+        return self.find("governancepolicies", name, namespace)
+
+    def find(self, plural: str, name: str, namespace: str) -> dict[str, Any]:
+        """As `get`, of the operator's kinds, and without a kubectl."""
+        return self.api.find(plural, name, namespace)
 
     def status(self, name: str, namespace: str) -> dict[str, Any]:
         """A policy's status; empty before its first evaluation."""
@@ -136,10 +156,8 @@ class Cluster:
 
     def events(self, namespace: str) -> list[dict[str, Any]]:
         """The Events of a namespace, oldest first."""
-        listing = self.stack.kubectl(
-            "get", "events.v1.events.k8s.io", "-n", namespace, "-o", "json"
-        )
-        return sorted(json.loads(listing.stdout)["items"], key=lambda event: event["eventTime"])
+        found = self.api.items(f"/apis/events.k8s.io/v1/namespaces/{namespace}/events")
+        return sorted(found, key=lambda event: event["eventTime"])
 
     def measured(self, query: str) -> list[float]:
         """The values that Prometheus gives for an instant query, now."""

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.api import Api
 from tests.support.crash_stories import Stories
 from tests.support.work import Work
 
@@ -49,12 +48,14 @@ class Came:
 class Outcomes:
     """Asks everybody once, for all stories."""
 
-    def __init__(self, stories: Stories, api: Api) -> None:
+    def __init__(self, stories: Stories) -> None:
         """Gathers; all stories must be at their end."""
         cluster, namespace = stories.cluster, stories.namespace
         receiver = cluster.stack.receiver
         self._stories = stories
-        self._policies = {body["metadata"]["name"]: body for body in api.policies(namespace)}
+        self._policies = {
+            body["metadata"]["name"]: body for body in cluster.api.policies(namespace)
+        }
         self._rows = cluster.rows(namespace)
         self._items = Work(cluster, namespace, url="").items()
         self._revisions = _revisions(stories)

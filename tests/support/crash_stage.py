@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.support import crashing_operator
-from tests.support.api import Api
 from tests.support.cluster import eventually
 from tests.support.crash_stories import Stories
 from tests.support.crashes import Crash
@@ -42,6 +41,8 @@ STEPS = (
 """The external effects of a finding's life; those of one step go on side by side."""
 EFFECTS = tuple(chain.from_iterable(STEPS))
 """A `Crash` is at the one of its number, from 1."""
+WAITING = "status: all told, NoData"
+"""What a check that is slow to answer has its policy say first: on a busy machine, also here."""
 _CHAIN = ("playbooks: deprecate", "status: remediated", "row: remediated")
 """These come one after the other."""
 PATIENCE = 60
@@ -117,11 +118,10 @@ class CrashingOperator(OperatorProcess):
 class Stage:
     """Has stories told from their beginning to their end."""
 
-    def __init__(self, operator: CrashingOperator, stories: Stories, api: Api) -> None:
+    def __init__(self, operator: CrashingOperator, stories: Stories) -> None:
         """Nothing happens before `tell`."""
         self._operator = operator
         self._stories = stories
-        self._api = api
         self.told: dict[str, list[Sequence[Moment]]] = {}
         """Story → for each of its lives, the moments of its effects."""
 
@@ -150,7 +150,7 @@ class Stage:
     def _played(self, alive: Collection[str], dying: Mapping[str, Crash]) -> bool:
         """Whether all are frozen that are to die, and all others at their end."""
         frozen = {each["policy"] for each in self._operator.moments if each["frozen"]}
-        unfinished = self._stories.go_on(self._api, set(alive) - frozen)
+        unfinished = self._stories.go_on(set(alive) - frozen)
         left = {name: dying.get(name, "its end") for name in unfinished | dying.keys() - frozen}
         assert not left, f"these did not come there yet: {left}"
         return True

@@ -9,7 +9,6 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from tests.support.api import Api
 from tests.support.cluster import Cluster
 from tests.support.manifests import Manifest, allowed_namespace, channel, notify, policy
 from tests.support.sources import deleted, postgres_source, secret
@@ -79,12 +78,13 @@ class Stories:
         if names:
             self.cluster.apply(*map(self._policy, names))
 
-    def go_on(self, api: Api, names: Collection[str]) -> set[str]:
+    def go_on(self, names: Collection[str]) -> set[str]:
         """Has those judged anew whose opening is told; the ones that are not at their end.
 
-        Their spec changes: within one slot, a run of the same spec would not count.
+        Their spec changes: within one slot, a run of the same spec would not count. No slot may
+        come before that, or all would be well without it.
         """
-        unfinished = set()
+        unfinished, api = set(), self.cluster.api
         for body in api.policies(self.namespace):
             name, status = body["metadata"]["name"], body.get("status", {})
             if name not in names:
@@ -124,7 +124,7 @@ class Stories:
         }
         told = notify(*_channels(name))
         return policy(
-            name, self.namespace, check, interval="1h", enforcement="Enforce", notify=told
+            name, self.namespace, check, interval="7d", enforcement="Enforce", notify=told
         )
 
     def _around(self, name: str) -> Sequence[Manifest]:

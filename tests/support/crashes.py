@@ -53,6 +53,8 @@ class Life:
     crash: Crash | None
     effects: list[str] = field(default_factory=list)
     died: asyncio.Event = field(default_factory=asyncio.Event)
+    moved: asyncio.Event = field(default_factory=asyncio.Event)
+    """An effect is done, or it died: what there is to see may be other than before."""
 
     async def pass_by(self, name: str, effect: Callable[[], Any]) -> Any:
         """Has an effect done, unless this process is dead by then."""
@@ -63,12 +65,14 @@ class Life:
         if mine and self.crash is not None and self.crash.before:
             await self._die()
         answer = await effect()
+        self.moved.set()
         if mine or self.died.is_set():
             await self._die()
         return answer
 
     async def _die(self) -> None:
         self.died.set()
+        self.moved.set()
         await asyncio.Event().wait()
 
 
@@ -160,9 +164,11 @@ class Story:
         life = self.lives[-1]
         async with asyncio.timeout(PATIENCE):
             while not life.died.is_set():
-                if self.status.verdict == verdict and not self.status.pending:
+                life.moved.clear()
+                status = self.status
+                if status.verdict == verdict and not status.pending:
                     return True
-                await asyncio.sleep(0.001)
+                await life.moved.wait()
         return False
 
     async def _end(self) -> None:

@@ -35,7 +35,7 @@ class Enforcing:
     def apply(self, enforcement: str = "Enforce", *, suspend: bool = False, **probe: Any) -> None:
         """What the policy says from now on."""
         drift = {"name": "drift", "trustDrift": {"sourceRef": {"name": SOURCE}, **probe}}
-        spec = {"interval": "1h", "enforcement": enforcement, "suspend": suspend}
+        spec = {"interval": "7d", "enforcement": enforcement, "suspend": suspend}
         self.cluster.apply(policy(NAME, self.namespace, drift, **spec))
 
     def told(self) -> None:

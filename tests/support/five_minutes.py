@@ -45,7 +45,7 @@ class FiveMinutes:
             self._steady = opened.enter_context(recording_prometheus())
             self._hanging = opened.enter_context(recording_prometheus(hanging=True))
             stack = opened.enter_context(Stack.up(name="five-minutes", directory=folder))
-            self.cluster = Cluster(stack)
+            self.cluster = opened.enter_context(Cluster.of(stack))
             self.operator = OperatorProcess(stack, install(stack))
             self.operator.start()
             self._apply()

@@ -9,7 +9,10 @@ Manifest = dict[str, Any]
 
 
 def policy(name: str, namespace: str, *checks: Manifest, **spec: Any) -> Manifest:
-    """A policy, evaluated every 5 s unless told otherwise."""
+    """A policy, evaluated every 5 s unless told otherwise.
+
+    Where a slot between two steps of a test would spoil it, `7d` makes that all but impossible.
+    """
     return {
         "apiVersion": API_VERSION,
         "kind": "GovernancePolicy",

@@ -47,7 +47,7 @@ class Replica:
         self._foreign = self._base.status.observed_generation is None
         self._rows: tuple[Known, ...] = ()
         self._courier = Courier(self.key, self._services, on_news=lambda: None, muted=self._muted)
-        self._courier.revise(revision_of(seen), understand(seen).spec)
+        self._courier.revise(revision_of(seen))
 
     @property
     def owes(self) -> bool:
@@ -171,7 +171,7 @@ class Replica:
             self._model = self.world.models[subject.resource_version]
         if subject.generation != generation:
             self.wish = self.world.wish
-            self._courier.revise(revision_of(subject), understand(subject).spec)
+            self._courier.revise(revision_of(subject))
 
     def _muted(self, check: str, now: datetime) -> bool:
         policy = understand(self._base.subject).policy

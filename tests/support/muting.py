@@ -53,7 +53,7 @@ class Muting:
 
     def get(self, name: str) -> dict[str, Any]:
         """The mute."""
-        return self.cluster.get(MUTES, name, self.namespace)
+        return self.cluster.find(MUTES, name, self.namespace)
 
     def rows(self) -> list[dict[str, Any]]:
         """The rows of mutes, oldest first."""

@@ -8,7 +8,7 @@ from tests.support.builders import NOON, UID, drift, drifted, slo, spec
 from tests.support.deciding import ALERTS, Told, mute, notify
 
 from governor.api.policy import PolicySpec
-from governor.domain.alerts import FIRES_FOR, RESOLVED_FOR, Alert, Subject, alerts
+from governor.domain.alerts import FIRES_FOR, RESOLVED_FOR, Alert, Subject, alerts, speaks
 from governor.domain.policies import resolve
 
 SLO = "slo_autonomy_rate_violation"
@@ -33,7 +33,7 @@ class Watched(Told):
             namespace="aiops",
             name="flywheel",
             uid=UID,
-            spec=self.spec,
+            spec=lambda: self.spec,
             policy=self.policy,
             status=self.status,
             mutes=self.surroundings.mutes,
@@ -235,3 +235,18 @@ def test_a_suspended_policy_tells_of_checks_that_are_gone_from_its_spec() -> Non
     told.decide()
 
     assert told.firing() == ["slo_a_violation"]
+
+
+def test_a_policy_speaks_while_it_has_a_finding_and_a_while_after() -> None:
+    """Until then its texts are needed again and again."""
+    told = Watched()
+    assert not speaks(told.policy, told.status, told.now)
+
+    told.slots("violated")
+    assert speaks(told.policy, told.status, told.now)
+
+    told.slots("ok")
+    ended = told.now
+    assert speaks(told.policy, told.status, ended + RESOLVED_FOR)
+    told_of_all = told.status.model_copy(update={"pending": ()})
+    assert not speaks(told.policy, told_of_all, ended + RESOLVED_FOR + timedelta(seconds=1))

@@ -1,8 +1,9 @@
 """One policy's findings on their way to channels: each once, none waiting for another."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
+from uuid import UUID
 
 import pytest
 from tests.support.builders import NOON, slo
@@ -250,6 +251,65 @@ async def test_a_channel_that_takes_no_notices_any_more_is_owed_nothing(
     await world.settled(key, "Violated")
 
     assert world.around.heard("events") == OPENED
+
+
+async def test_what_a_channel_is_no_longer_owed_is_not_told_however_long_it_waits(
+    world: World,
+) -> None:
+    """It waits in an outbox when the channel is taken out of the spec."""
+    rested = world.around.resting["chat"] = asyncio.Event()
+    all_are(world, "violated")
+    key = world.apply(*CHECKS, notify=notify("chat", "events"))
+    await world.until(lambda: world.around.heard("events") == OPENED)
+    world.change(key, *CHECKS, notify=notify("events"))
+    await acted_on(world, lambda status: status.observed_generation == 2 and not status.pending)
+    rested.set()
+    world.change(key, *CHECKS, notify=notify("chat", "events"))
+    all_are(world, "ok")
+    world.slot(key)
+    await world.settled(key, "Ok")
+
+    assert world.around.heard("chat") == []
+    assert world.around.heard("events") == OPENED + RESOLVED
+
+
+async def test_what_waits_in_an_outbox_is_told_under_the_name_that_the_sink_knows(
+    world: World,
+) -> None:
+    """The status is wiped while the sink is down, so that the finding opens anew; then it is up."""
+    world.say(a="violated")
+    key = world.apply(slo("a"), notify=notify("chat"))
+    known = (await world.settled(key, "Violated")).checks[0].finding
+    assert known is not None
+    rested = world.around.resting["chat"] = asyncio.Event()
+    world.sink.down = "stopped"
+    version = world.store.peek(key)["metadata"]["resourceVersion"]
+    world.scheduler.policy_seen(await world.store.replace_status(key, version, {}))
+    world.slot(key)
+    await world.until(lambda: still_owed(world, key, "chat") == 1)
+    world.sink.down = None
+    world.slot(key, 120)
+    await acted_on(world, lambda status: _finding(status) == known.id)
+    rested.set()
+    await world.settled(key, "Violated")
+
+    told = [notice.finding for channel, notice in world.around.told if channel == "chat"]
+    assert told == [known.id, known.id]
+
+
+async def acted_on(world: World, condition: Callable[[PolicyStatus], bool]) -> None:
+    """Waits until the operator knows that such a status stands, and its lanes do, too.
+
+    The API server has it a moment earlier.
+    """
+    [runner] = world.scheduler
+    await world.until(lambda: condition(runner.confirmed))
+    for _ in range(100):  # turns of the event loop
+        await asyncio.sleep(0)
+
+
+def _finding(status: PolicyStatus) -> UUID | None:
+    return status.checks[0].finding.id if status.checks and status.checks[0].finding else None
 
 
 async def test_a_channel_that_is_away_for_a_while_is_owed_all(world: World) -> None:

@@ -9,6 +9,7 @@ from itertools import product
 import pytest
 from tests.support.crashes import Crash
 from tests.support.last_story import LastStory
+from tests.support.virtual_time import in_virtual_time
 
 pytestmark = pytest.mark.no_cover  # it is long
 
@@ -44,6 +45,7 @@ async def judged(*crashes: Crash, told: bool) -> LastStory:
 
 
 @pytest.mark.parametrize("told", [True, False])
+@in_virtual_time
 async def test_without_a_crash_every_kind_of_effect_is_met(told: bool) -> None:
     story = await judged(told=told)
     [life] = story.lives
@@ -56,6 +58,7 @@ async def test_without_a_crash_every_kind_of_effect_is_met(told: bool) -> None:
 
 
 @pytest.mark.parametrize("told", [True, False])
+@in_virtual_time
 async def test_any_one_crash_loses_nothing(told: bool) -> None:
     [life] = (await judged(told=told)).lives
     for crash in points(len(life.effects)):
@@ -64,6 +67,7 @@ async def test_any_one_crash_loses_nothing(told: bool) -> None:
 
 
 @pytest.mark.parametrize("told", [True, False])
+@in_virtual_time
 async def test_any_two_crashes_lose_nothing(told: bool) -> None:
     [life] = (await judged(told=told)).lives
     for pair in product(points(len(life.effects)), repeat=2):

@@ -210,6 +210,25 @@ def test_the_metrics_service_finds_the_operators_pod_and_no_other(base: list[Man
     )
 
 
+def test_the_pod_monitor_finds_the_operators_pod_and_keeps_the_labels_that_it_gives(
+    base: list[Manifest],
+) -> None:
+    """Else `namespace` would be the operator's own for every policy."""
+    file = manifests.DEPLOY / "components" / "prometheus-rule" / "pod-monitor.yaml"
+    monitor = yaml.safe_load(file.read_text())
+    pod = one(base, "Deployment", "governor")["spec"]["template"]
+    [container] = pod["spec"]["containers"]
+
+    assert monitor["spec"]["selector"]["matchLabels"].items() <= pod["metadata"]["labels"].items()
+    assert (
+        monitor["metadata"]["namespace"]
+        == one(base, "Deployment", "governor")["metadata"]["namespace"]
+    )
+    [endpoint] = monitor["spec"]["podMetricsEndpoints"]
+    assert endpoint == {"port": "metrics", "honorLabels": True}
+    assert "metrics" in [port["name"] for port in container["ports"]]
+
+
 def test_the_base_needs_no_crd_that_it_does_not_bring(base: list[Manifest]) -> None:
     brought = {m["spec"]["names"]["kind"] for m in base if m["kind"] == "CustomResourceDefinition"}
     builtin = {

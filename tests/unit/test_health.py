@@ -17,6 +17,8 @@ class Clock:
     seconds: float = 1000.0
     role: str = "leader"
     """What the replica is."""
+    away: bool = False
+    """Whether the API server answers nobody."""
 
     def __call__(self) -> float:
         """What time it is."""
@@ -36,6 +38,7 @@ def liveness(clock: Clock) -> Liveness:
         kinds=(POLICIES, SOURCES),
         monotonic=clock,
         role=lambda: clock.role,
+        away=lambda: clock.away,
         tick_limit=180,
         watch_limit=300,
     )
@@ -82,6 +85,29 @@ def test_a_silent_watch_fails_both(listed: Liveness, clock: Clock) -> None:
         "last activity 301 s ago, more than 300 s"
     )
     assert listed.alive().checks["watch governancepolicies"] == "last activity 101 s ago"
+
+
+def test_an_api_server_that_is_away_for_long_is_no_reason_for_a_restart(
+    listed: Liveness, clock: Clock
+) -> None:
+    """Once it is back, the watches have their full time to hear again; no more."""
+    clock.away = True
+    clock.seconds += 1000
+    assert listed.alive().ok
+    assert listed.alive().checks["watch governancepolicies"] == "API server last away 0 s ago"
+    assert not listed.ready().ok
+
+    clock.away = False
+    clock.seconds += 300
+    assert listed.alive().ok
+    listed.watch_activity(POLICIES)
+    clock.seconds += 1
+
+    assert not listed.alive().ok
+    assert listed.alive().checks["watch governancesources"] == (
+        "API server last away 301 s ago, more than 300 s"
+    )
+    assert listed.alive().checks["watch governancepolicies"] == "last activity 1 s ago"
 
 
 def test_a_watch_that_speaks_again_heals(listed: Liveness, clock: Clock) -> None:

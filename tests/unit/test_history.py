@@ -25,7 +25,7 @@ pytestmark = pytest.mark.no_cover  # it is long
 
 KEY = ObjectKey(uid="u", namespace="aiops", name="flywheel")
 POLICY = policy(slo("first"))
-UNDERSTOOD = Understood(1, None, POLICY)
+UNDERSTOOD = Understood(1, POLICY)
 DAYS = 7
 
 
@@ -98,7 +98,7 @@ async def test_a_policy_that_is_not_understood_and_no_run_leave_nothing() -> Non
     bench = Bench()
     run = Run(check="first", slot=MIDNIGHT, at=MIDNIGHT, outcome=VALUES["ok"])
     async with bench.running():
-        bench.history.note(KEY, Understood(1, None, None, "wrong"), [run])
+        bench.history.note(KEY, Understood(1, None, "wrong"), [run])
         bench.history.note(KEY, UNDERSTOOD, [])
         await asyncio.sleep(2 * FLUSH_SECONDS)
     assert bench.store.calls == 0

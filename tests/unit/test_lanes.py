@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from tests.support.builders import NOON, slo
+from tests.support.virtual_time import in_virtual_time
 from tests.support.world import World
 
 from governor.api.status import FindingRef, PolicyStatus
@@ -142,6 +144,48 @@ async def test_two_rows_that_never_get_through_hold_back_no_third(
     await world.until(lambda: len(world.rows()) == 2)
 
     assert sorted(check for check, *_ in world.rows()) == ["slo-2", "slo-3"]
+
+
+@in_virtual_time
+async def test_a_restored_sink_gives_its_name_to_what_is_said_again() -> None:
+    """Once: what was said under another name is said no more, and holds back no end."""
+    async with World() as world:
+        world.say(a="violated", b="violated")
+        key = world.apply(slo("a"), slo("b"))
+        await world.settled(key, "Violated")
+        [older] = [row for row in world.sink.events.values() if row["check_name"] == "a"]
+        backup = dict(older)
+        world.change(key, slo("b"))  # the status forgets the finding of the check that went
+        await world.settled(key, "Violated")
+        world.change(key, slo("a"), slo("b"))
+        world.slot(key)
+        await world.until(lambda: _open(world, "a") not in (None, backup["id"]))
+        await world.settled(key, "Violated")
+        del world.sink.events[_open(world, "a")]
+        world.sink.events[backup["id"]] = backup
+
+        [runner] = world.scheduler
+        runner.heal(())
+        await world.until(lambda: _status_has(world, key, backup["id"]))
+        reads = world.clock.reads
+        await asyncio.sleep(60)
+        assert world.clock.reads - reads < 20
+        world.say(a="ok", b="ok")
+        world.slot(key)
+        await world.settled(key, "Ok")
+
+        assert all(resolved for *_, resolved in world.rows())
+
+
+def _open(world: World, check: str) -> UUID | None:
+    rows = world.sink.events.items()
+    mine = (each for each, row in rows if row["check_name"] == check and not row["resolved"])
+    return next(mine, None)
+
+
+def _status_has(world: World, key: ObjectKey, finding: UUID) -> bool:
+    status = PolicyStatus.model_validate(world.store.peek(key)["status"])
+    return any(check.finding and check.finding.id == finding for check in status.checks)
 
 
 def test_a_place_that_delivers_says_nothing_of_another(caplog: pytest.LogCaptureFixture) -> None:

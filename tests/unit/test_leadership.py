@@ -18,6 +18,14 @@ async def until(seconds: float) -> None:
     await asyncio.sleep(seconds - asyncio.get_running_loop().time())
 
 
+async def leader_and_standby() -> tuple[InMemoryLeaseStore, Replica, Replica]:
+    """The first has led for a second when the other comes."""
+    store = InMemoryLeaseStore()
+    one = Replica("one", store)
+    await until(1)
+    return store, one, Replica("two", store)
+
+
 async def ended(*replicas: Replica) -> None:
     """They are told to stop, and do."""
     for each in replicas:
@@ -28,10 +36,7 @@ async def ended(*replicas: Replica) -> None:
 @in_virtual_time
 async def test_the_first_leads_and_the_other_stands_by() -> None:
     """For as long as it renews."""
-    store = InMemoryLeaseStore()
-    one = Replica("one", store)
-    await until(1)
-    two = Replica("two", store)
+    _, one, two = await leader_and_standby()
     await until(300)
 
     assert one.leadership.role == "leader"
@@ -56,10 +61,7 @@ async def test_before_the_first_look_nobody_knows_what_it_is() -> None:
 @in_virtual_time
 async def test_after_a_crash_another_takes_over_once_the_lease_is_over() -> None:
     """Not sooner, and not much later."""
-    store = InMemoryLeaseStore()
-    one = Replica("one", store)
-    await until(1)
-    two = Replica("two", store)
+    _, one, two = await leader_and_standby()
     await until(60)
     epoch = one.leadership.epoch
     await one.kill()
@@ -108,10 +110,7 @@ async def test_two_of_one_name_do_not_lead_at_once() -> None:
 @in_virtual_time
 async def test_a_leader_that_is_cut_off_stops_before_another_begins(fault: str, said: str) -> None:
     """And stands by again once it is back."""
-    store = InMemoryLeaseStore()
-    one = Replica("one", store)
-    await until(1)
-    two = Replica("two", store)
+    _, one, two = await leader_and_standby()
     await until(30)
     setattr(one.line, fault, True)
     await until(90)
@@ -151,10 +150,7 @@ async def test_a_leader_that_all_are_cut_off_with_leads_again_in_a_new_term() ->
 @in_virtual_time
 async def test_told_to_stop_it_finishes_while_it_leads_and_gives_the_lease_back() -> None:
     """The other begins within one look."""
-    store = InMemoryLeaseStore()
-    one = Replica("one", store)
-    await until(1)
-    two = Replica("two", store)
+    store, one, two = await leader_and_standby()
     await until(60)
     await ended(one)
     stopped = asyncio.get_running_loop().time()
@@ -172,10 +168,7 @@ async def test_told_to_stop_it_finishes_while_it_leads_and_gives_the_lease_back(
 @in_virtual_time
 async def test_a_renewal_that_overtakes_the_giving_back_keeps_nobody_waiting() -> None:
     """It was sent before, and nobody waited for its answer."""
-    store = InMemoryLeaseStore()
-    one = Replica("one", store)
-    await until(1)
-    two = Replica("two", store)
+    store, one, two = await leader_and_standby()
     await until(60.5)
     store.put(store.lease)
     await ended(one)
@@ -216,6 +209,28 @@ async def test_somebody_who_annotates_or_deletes_the_lease_ends_no_term() -> Non
     assert store.lease is not None
     assert store.lease.holder == "one"
     await ended(one)
+
+
+@in_virtual_time
+async def test_a_deleted_lease_makes_no_second_leader() -> None:
+    """Whoever stands by waits as for any Lease; if the leader died with it, it is over in time."""
+    store, one, two = await leader_and_standby()
+    for second in range(10, 20):
+        await until(second + second % 10 / 10)
+        store.put(None)
+    await until(40)
+    assert (one.leadership.role, two.leadership.role) == ("leader", "standby")
+    assert (len(one.works), two.acts) == (1, [])
+
+    epoch = one.leadership.epoch
+    await one.kill()
+    store.put(None)
+    await until(60)
+
+    assert two.leadership.role == "leader"
+    assert two.leadership.epoch > epoch
+    assert two.acts[0] - one.acts[-1] >= LEASE_SECONDS - RETRY_SECONDS
+    await ended(two)
 
 
 @in_virtual_time

@@ -208,6 +208,19 @@ def test_what_is_pending_is_counted_by_target(scraped: Scraped) -> None:
     assert scraped.value("governor_pending_oldest_timestamp_seconds") == old.timestamp()
 
 
+def test_what_a_deleted_policy_has_left_is_pending_until_it_is_told(scraped: Scraped) -> None:
+    """A database that is down is no better for it that the policy went."""
+    left = entry((Target.SINK,), NOW)
+    scraped.telemetry.evaluated(FLYWHEEL, PolicyStatus(pending=(left,)))
+    scraped.telemetry.forgotten(FLYWHEEL)
+    scraped.telemetry.left(FLYWHEEL, (left,))
+    assert scraped.value("governor_pending", target="sink") == pytest.approx(1)
+    assert scraped.value("governor_pending_oldest_timestamp_seconds") == NOW.timestamp()
+
+    scraped.telemetry.left(FLYWHEEL, ())
+    assert scraped.value("governor_pending", target="sink") == pytest.approx(0)
+
+
 def test_probes_are_timed_and_faults_counted(scraped: Scraped) -> None:
     """By kind and source; by source and reason."""
     fault = Fault(reason=Reason.TIMEOUT, message="5 s")

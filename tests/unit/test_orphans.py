@@ -69,10 +69,12 @@ async def test_what_the_sink_could_not_be_told_survives_the_policy_and_the_proce
     world.delete(key)
     await world.until(lambda: bool(world.left.kept))
     await world.restart()
+    await world.until(lambda: world.telemetry.left_pending.get(key, 0) > 0)
     world.sink.down = None
 
     await world.until(lambda: world.rows() == [("autonomy-rate", SLO, True)])
     await world.until(lambda: not world.left.kept)
+    await world.until(lambda: world.telemetry.left_pending == {key: 0})
     assert world.reasons() == ["FindingOpened", "FindingResolved"]
 
 

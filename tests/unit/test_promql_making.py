@@ -75,6 +75,9 @@ def test_a_bad_secret_is_secret_invalid(
         ("https://ana:planted@prometheus", "bearerSecretRef"),
         ("https://prometheus/?a=b", "no ?"),
         ("https://prometheus:port", "not a URL"),
+        ("https://prometheus:70000", "a port from 1 to 65535"),
+        ("https://xn--a.example", "is not a URL"),
+        ("https://prometheus:0", "a port from 1 to 65535"),
     ],
 )
 def test_a_bad_url_leads_to_no_source(url: str, words: str) -> None:

@@ -22,8 +22,8 @@ class Alerting:
 
     def _subjects(self, channel: str) -> Iterator[Subject]:
         for runner in self._policies:
-            policy, spec = runner.policy, runner.spec
-            if policy is None or spec is None or policy.notify is None or not runner.claimed:
+            policy = runner.policy
+            if policy is None or policy.notify is None or not runner.claimed:
                 continue
             key = runner.subject.key
             if channel not in policy.notify.channels:
@@ -34,7 +34,7 @@ class Alerting:
                     namespace=key.namespace,
                     name=key.name,
                     uid=key.uid,
-                    spec=spec,
+                    spec=runner.read_spec,
                     policy=policy,
                     status=runner.confirmed,
                     mutes=self._around.mutes.of(key.namespace, key.name),

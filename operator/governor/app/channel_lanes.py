@@ -1,6 +1,8 @@
 """One policy's findings on their way to one channel, whose outbox is shared by all policies."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Set as AbstractSet
 from uuid import UUID
 
 from governor.api.log import Entry, channel_target
@@ -15,6 +17,10 @@ Offer = Callable[[str, ObjectKey, Sequence[Notice]], Awaitable[Sequence[UUID]]]
 
 Raises DeliveryError, as `app.ports.Notifier` does.
 """
+
+
+class _WithdrawnError(Exception):
+    """An offer was taken back before it was told."""
 
 
 class ChannelLane(Lane):
@@ -51,6 +57,9 @@ class ChannelLane(Lane):
         self._specs = specs
         self._offer = offer
         self._remembers = remembers
+        self._out: AbstractSet[UUID] = set()
+        """The entries that are being offered."""
+        self._withdrawn = asyncio.Event()
 
     @property
     def place(self) -> str:
@@ -62,7 +71,10 @@ class ChannelLane(Lane):
         if not todo or (self._unwritten and not self._remembers(self._channel)):
             return True
         try:
-            told = await self._offer(self._channel, self._key, await self._notices(todo))
+            told = await self._offered(todo)
+        except _WithdrawnError:
+            self._wake.set()
+            return True
         except RetiredError as error:
             for entry in todo:
                 self._reject(entry, error)
@@ -79,6 +91,35 @@ class ChannelLane(Lane):
         else:
             self._on_urgent()
         return True
+
+    def owe(self, log: Sequence[Entry]) -> None:
+        """As the base says. An offer is taken back that holds what is no longer owed."""
+        super().owe(log)
+        if not self._out <= {entry.id for entry in self.owed}:
+            self._withdrawn.set()
+
+    async def _offered(self, todo: Sequence[Entry]) -> Sequence[UUID]:
+        """The ids of what the channel was told.
+
+        Raises:
+            _WithdrawnError: what is owed is another now.
+            DeliveryError: as `Offer` does.
+        """
+        self._withdrawn.clear()
+        self._out = {entry.id for entry in todo}
+        notices = await self._notices(todo)
+        offer = asyncio.ensure_future(self._offer(self._channel, self._key, notices))
+        offer.add_done_callback(_heard)
+        withdrawal = asyncio.create_task(self._withdrawn.wait())
+        try:
+            await asyncio.wait({offer, withdrawal}, return_when=asyncio.FIRST_COMPLETED)
+            if not offer.done():
+                raise _WithdrawnError
+            return offer.result()
+        finally:
+            self._out = set()
+            offer.cancel()
+            withdrawal.cancel()
 
     @property
     def _unwritten(self) -> bool:
@@ -98,3 +139,9 @@ class ChannelLane(Lane):
             )
             for entry in todo
         ]
+
+
+def _heard(offer: asyncio.Future[Sequence[UUID]]) -> None:
+    """Its end may come when nobody waits for it any more."""
+    if not offer.cancelled():
+        offer.exception()

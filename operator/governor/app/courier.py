@@ -16,6 +16,7 @@ from governor.app.remediating import RemediationLane
 from governor.app.services import Services
 from governor.app.specs import Specs
 from governor.app.subjects import Subject
+from governor.app.weakly import weakly
 from governor.domain.entries import Decision
 from governor.domain.log import sift
 from governor.domain.plans import Feedback
@@ -56,22 +57,25 @@ class Courier:
         self._ours: frozenset[tuple[str, datetime]] = frozenset()
         """Choices of playbooks that this process made: nobody else has begun to carry them out."""
         self._specs = Specs(key.uid, services.sink)
+        self._needed: frozenset[int] = frozenset()
+        """Generations that texts are yet to be made of: also for what a write under way decides."""
         self._office = Office(
             telemetry=services.telemetry,
             complaints=services.complaints,
-            on_learned=self._news,
+            on_learned=weakly(self._news),
             on_urgent=on_news,
         )
         self._learned = self._office.learned
         self._sink = SinkLane(
-            key, services.sink, self._office, specs=self._specs, ended=self._ended
+            key, services.sink, self._office, specs=self._specs, ended=weakly(self._ended)
         )
         self._muted = muted
         self._lanes: dict[str, Lane] = {
             Target.EVENT: EventLane(key, services.events, self._office),
             Target.SINK: self._sink,
         }
-        self._running: asyncio.TaskGroup | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._running = False
 
     def finish(self) -> None:
         """What can still be told is told, and `run` ends."""
@@ -80,16 +84,28 @@ class Courier:
 
     async def run(self) -> None:
         """Delivers until finished or cancelled."""
+        # No TaskGroup: one that is cancelled leaves a cycle, which would keep us.
+        self._running = True
+        for lane in self._lanes.values():
+            self._begin(lane)
         try:
-            async with asyncio.TaskGroup() as running:
-                self._running = running
-                for lane in self._lanes.values():
-                    running.create_task(lane.run())
+            while self._tasks:
+                ended, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+                self._tasks -= ended
+                for task in ended:
+                    if not task.cancelled():
+                        task.result()
         finally:
-            self._running = None  # a lane that is opened from now on is the next process' task
+            self._running = False  # a lane that is opened from now on is the next process' task
+            for task in self._tasks:
+                task.cancel()
+            if self._tasks:
+                await asyncio.wait(self._tasks)
+            self._tasks.clear()
 
     def inspect(self, written: PolicyStatus) -> None:
         """Somebody else wrote this status: a log that is not ours shows, and is not told."""
+        self._needed |= _generations(written.pending)
         for _ in range(len(written.pending) - len(sift(self._key.uid, written.pending))):
             self._telemetry.delivered("log", "dropped")
             _log.warning(
@@ -99,27 +115,41 @@ class Courier:
 
     def chose(self, before: Sequence[Entry], after: Sequence[Entry]) -> None:
         """A decision of this process made one log of another."""
+        self._needed |= _generations(after)
         self._ours = (self._ours | (_choices(after) - _choices(before))) & _choices(after)
 
     def owe(self, written: PolicyStatus) -> None:
         """A status as the API server confirmed it: its log is what is told."""
         self._status = written
+        self._needed = _generations(written.pending)
         log = sift(self._key.uid, written.pending)
         for target in {target for entry in log for target in entry.targets}:
             self._open(target)
         for lane in self._lanes.values():
             lane.owe(log)
 
-    def revise(self, revision: Revision, spec: PolicySpec | None) -> None:
+    def revise(self, revision: Revision) -> None:
         """A generation was seen for the first time: kept for the sink, and for texts."""
-        needed = {entry.generation for entry in self._status.pending}
-        self._specs.keep(revision.generation, spec, needed)
+        self._specs.keep(revision.generation, revision.spec, self._needed)
         self._sink.revise(revision)
 
     def recall(self, specs: Mapping[int, Json]) -> None:
         """Generations that somebody else has seen: for texts."""
         for generation, spec in specs.items():
             self._specs.recall(generation, spec)
+
+    def spec_at(self, generation: int) -> PolicySpec | None:
+        """The spec at a generation, for texts; None if it is not known, or can't be understood."""
+        return self._specs.at(generation)
+
+    @property
+    def reads(self) -> bool:
+        """Whether specs were parsed for texts since the last rest."""
+        return self._specs.parsed
+
+    def rest(self) -> None:
+        """The policy has nothing to tell for a while."""
+        self._specs.rest()
 
     @property
     def specs(self) -> Mapping[int, Json]:
@@ -159,11 +189,19 @@ class Courier:
         lane = self._lanes[target] = (
             self._remediation_lane() if channel is None else self._channel_lane(channel)
         )
-        if self._running is not None:
-            self._running.create_task(lane.run())
+        if self._running:
+            self._begin(lane)
+
+    def _begin(self, lane: Lane) -> None:
+        name = f"{lane.target} of {self._key.name}"
+        self._tasks.add(asyncio.create_task(self._carry(lane), name=name))
+
+    async def _carry(self, lane: Lane) -> None:
+        """What lanes call back is there for as long as they run."""
+        await lane.run()
 
     def _channel_lane(self, channel: str) -> ChannelLane:
-        around = self._services.around
+        around, namespace = self._services.around, self._key.namespace
         return ChannelLane(
             channel,
             self._key,
@@ -172,7 +210,7 @@ class Courier:
             specs=self._specs,
             offer=around.channels.offer,
             remembers=lambda name: (
-                around.channels.view(self._key.namespace, name).kind is not ChannelKind.CHAT
+                around.channels.view(namespace, name).kind is not ChannelKind.CHAT
             ),
         )
 
@@ -187,8 +225,12 @@ class Courier:
             refused=remedies.remediation_refused,
             muted=self._muted,
             spec_at=self._specs.at,
-            inherited=lambda entry: (entry.check, entry.decided_at) not in self._ours,
+            inherited=weakly(self._inherited),
         )
+
+    def _inherited(self, entry: Entry) -> bool:
+        """Whether an earlier process may have begun to carry out a choice of playbooks."""
+        return (entry.check, entry.decided_at) not in self._ours
 
     def _news(self) -> None:
         learned = self._learned
@@ -198,6 +240,10 @@ class Courier:
     def _ended(self, rival: OpenFinding, entry: Entry) -> LastFinding | None:
         """How a finding that is in an entry's way ended, if the status knows."""
         return over(self._status, rival.known(), but=entry.finding)
+
+
+def _generations(log: Sequence[Entry]) -> frozenset[int]:
+    return frozenset(entry.generation for entry in log)
 
 
 def _choices(log: Sequence[Entry]) -> frozenset[tuple[str, datetime]]:

@@ -1,7 +1,8 @@
 """What is to be measured out of turn, and which request that answers."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 
 from governor.api.status import PolicyStatus
@@ -53,6 +54,11 @@ class Demands:
             self._wanted |= everything
         return frozenset(self._wanted) | self._retries.due(now)
 
+    @property
+    def wanted(self) -> AbstractSet[str]:
+        """The checks whose measurement is yet to begin; retries are none of these."""
+        return self._wanted
+
     def started(self, checks: Iterable[str]) -> None:
         """These are being measured."""
         begun = self._wanted.intersection(checks)
@@ -76,11 +82,14 @@ class Demands:
         self._wanted |= self._started
         self._started.clear()
 
-    def alarm(self, now: datetime, ring: Callable[[], None]) -> None:
-        """Rings when the next retry comes, and only then."""
+    def alarm(self, now: datetime, ring: Callable[[], None], busy: Container[str]) -> None:
+        """Rings when the next retry comes, and only then; but for a check that is busy.
+
+        The end of a measurement that is under way needs no bell: until then its retry is past.
+        """
         if self._bell is not None:
             self._bell.cancel()
-        wait = self._retries.wait(now)
+        wait = self._retries.wait(now, busy)
         if wait is not None:
             loop = asyncio.get_running_loop()
             self._bell = loop.call_later(wait.total_seconds(), ring)

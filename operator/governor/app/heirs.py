@@ -75,6 +75,7 @@ class Heir:
         telling = asyncio.create_task(self._courier.run(), name="courier of a deleted policy")
         try:
             while pending:
+                self._services.telemetry.left(self._orphan.key, pending)
                 self._courier.owe(PolicyStatus(pending=tuple(pending)))
                 with suppress(TimeoutError):
                     async with asyncio.timeout(WRITTEN_WITHIN):
@@ -83,6 +84,7 @@ class Heir:
                 pending = await self._noted(pending)
             await surely(lambda: self._store.remove(self._orphan.key.uid))
         finally:
+            self._services.telemetry.left(self._orphan.key, ())
             telling.cancel()
 
     async def _noted(self, pending: Sequence[Entry]) -> Sequence[Entry]:

@@ -119,6 +119,8 @@ class SinkLane(EntryLane):
             rival = await self._record(entry, row, spec)
             if rival is None:
                 return None
+        # Said again, the status has it under the other id from then on: this is said no more.
+        self._restated = tuple(other for other in self._restated if other != entry)
         return Adoption(
             FindingRef(id=rival.id, event_type=rival.event_type, opened_at=rival.opened_at)
         )

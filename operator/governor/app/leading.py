@@ -170,7 +170,8 @@ class Leadership:
             self._sighting = seen(self._sighting, *found, self._monotonic())
             mine = not self._looked and self._sighting.lease.holder == self._identity
         self._looked = True
-        before = self._sighting if found else None
+        # One that somebody deleted is not over for that: its holder leads on, and writes it anew.
+        before = self._sighting
         if before is not None and not (mine or before.over(self._monotonic())):
             return
         lease = taken(
@@ -179,10 +180,10 @@ class Leadership:
             self._clock.now(),
             highest_epoch=self._highest_epoch(),
         )
-        if before is None:
+        if found is None:
             version = await self._store.create(lease)
         else:
-            version = await self._store.replace(before.version, lease)
+            version = await self._store.replace(found[0], lease)
         self._confirm(version, lease, started)
 
     async def _renew(self) -> None:

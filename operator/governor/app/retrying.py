@@ -1,6 +1,6 @@
 """Checks in Error are measured again before their turn, ever more seldom."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -43,9 +43,10 @@ class Retries:
             name for name, retry in self._retries.items() if retry.at and retry.at <= now
         )
 
-    def wait(self, now: datetime) -> timedelta | None:
-        """How long until the next retry; None if there is none."""
-        earliest = min((r.at for r in self._retries.values() if r.at), default=None)
+    def wait(self, now: datetime, busy: Container[str]) -> timedelta | None:
+        """How long until the next retry of a check that is not busy; None if there is none."""
+        free = (r.at for name, r in self._retries.items() if r.at and name not in busy)
+        earliest = min(free, default=None)
         return None if earliest is None else max(earliest - now, timedelta(0))
 
     def note(self, policy: Policy, runs: Iterable[Run], now: datetime) -> None:

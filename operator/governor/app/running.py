@@ -25,7 +25,9 @@ from governor.app.poking import Poking
 from governor.app.services import Services
 from governor.app.subjects import Subject, understand
 from governor.app.taking_over import TakingOver
+from governor.app.weakly import weakly
 from governor.app.writing import Writing
+from governor.domain.alerts import speaks
 from governor.domain.episodes import Run
 from governor.domain.plans import Feedback, Snapshot, decide, decide_not_understood
 from governor.domain.policies import Policy
@@ -52,18 +54,20 @@ class PolicyRunner:
         self._key = seen.key
         self._understood = understand(seen)
         self._pace = Pace()
-        self.measuring = Measuring(seen.key.namespace, services.measurer, self.wake)
+        self.measuring = Measuring(seen.key.namespace, services.measurer, self._pace.wake)
         self._demands = Demands()
         self._begun = False
         self.attempts = Attempts(services.clock.now())
         self._poking = Poking(self._key, services.around)
-        self._writing = Writing(self._key, self._base, services, look=self._look)
+        self._writing = Writing(self._key, self._base, services, look=weakly(self._look))
         self._looking_up = LookingUp(seen.key.uid, services)
         self._taking_over = TakingOver(
             seen.key.uid, services, foreign=self._base.status.observed_generation is None
         )
-        self.courier = Courier(self._key, services, on_news=self.wake, muted=self._muted)
-        self.courier.revise(revision_of(seen), self._understood.spec)
+        self.courier = Courier(
+            self._key, services, on_news=self._pace.wake, muted=weakly(self._muted)
+        )
+        self.courier.revise(revision_of(seen))
         self.courier.inspect(self._base.written)
         self._compared: tuple[Known, ...] | None = None
         """What the sink has open, if it is yet to be told again what the status knows."""
@@ -73,10 +77,9 @@ class PolicyRunner:
         """The policy as its present generation says; None if it can't be understood."""
         return self._understood.policy
 
-    @property
-    def spec(self) -> PolicySpec | None:
-        """The same as its author wrote it."""
-        return self._understood.spec
+    def read_spec(self) -> PolicySpec | None:
+        """The same as its author wrote it: parsed anew, since only texts need it."""
+        return self.courier.spec_at(self._understood.generation)
 
     @property
     def confirmed(self) -> PolicyStatus:
@@ -144,9 +147,7 @@ class PolicyRunner:
             async with self._services.beginning:
                 if self._pace.stopping:
                     return
-                courier = asyncio.create_task(
-                    self.courier.run(), name=f"courier of {self._key.name}"
-                )
+                courier = asyncio.create_task(self._carry(), name=f"courier of {self._key.name}")
                 await self._pace.turn()
                 await self._turn_safely()
             while await self._pace.turn():
@@ -162,11 +163,16 @@ class PolicyRunner:
             if courier is not None:
                 courier.cancel()
 
+    async def _carry(self) -> None:
+        """What the courier calls back is there for as long as it runs."""
+        await self.courier.run()
+
     async def _turn_safely(self) -> None:
         try:
             await self._turn()
             self.attempts.succeeded()
         except GoneError:
+            self._demands.unmet()
             self.attempts.failed(self._services.clock.now())
             _log.info("policy is gone", extra=self._names())
         except StoreError as error:
@@ -193,7 +199,8 @@ class PolicyRunner:
         else:
             self.wake()
         if self._understood.measured is not None:  # else each alarm would set off the next one
-            self._demands.alarm(self._services.clock.now(), self.wake)
+            now, busy = self._services.clock.now(), self.measuring.under_way
+            self._demands.alarm(now, self._pace.wake, busy)
 
     async def _measure(self) -> list[Run]:
         policy = self._understood.measured
@@ -215,7 +222,10 @@ class PolicyRunner:
                 self._services.telemetry.late(max(0.0, (now - each.slot).total_seconds()))
         self.measuring.start(todo, now)
         self._demands.started(each.check.name for each in todo)
-        return await self.measuring.ended()
+        runs = await self.measuring.ended()
+        if not self._demands.wanted <= self.measuring.under_way.keys():
+            self.wake()  # it was under way when it was wanted, and that has ended
+        return runs
 
     async def _hear(self, runs: Sequence[Run]) -> Feedback:
         """What was learned outside of measuring, that a decision on these runs takes in."""
@@ -267,18 +277,20 @@ class PolicyRunner:
         """The decision stands: what it took in is done with, what it says is told."""
         self.courier.forget(feedback)
         self._taking_over.looked_at(feedback.open_rows)
+        now = self._services.clock.now()
         if self.policy is not None:
-            self._demands.met(self.policy, runs, feedback.run_now, self._services.clock.now())
+            self._demands.met(self.policy, runs, feedback.run_now, now)
         if not self.claimed:
             return
         # Also what an earlier process decided, and did not get to tell.
         self.courier.owe(self._base.written)
+        policy = self.policy
+        if self.courier.reads and (policy is None or not speaks(policy, self._base.written, now)):
+            self.courier.rest()
         self._poking.look(self.policy, self._base.written)
         if self._compared is not None and self.policy is not None:
             rows, self._compared = self._compared, None
-            self.courier.restate(
-                self.policy, self._understood.generation, self._services.clock.now(), rows
-            )
+            self.courier.restate(self.policy, self._understood.generation, now, rows)
 
     def _muted(self, check: str, now: datetime) -> bool:
         policy = self.policy
@@ -306,7 +318,7 @@ class PolicyRunner:
             self._understood = understand(newest)
             self.attempts = Attempts(self._services.clock.now())
             self._pace.resume()
-            self.courier.revise(revision_of(newest), self._understood.spec)
+            self.courier.revise(revision_of(newest))
 
     def _names(self) -> dict[str, object]:
         return {"policy_namespace": self._key.namespace, "policy": self._key.name}

@@ -110,7 +110,6 @@ class Understood:
     """One generation's spec, parsed."""
 
     generation: int
-    spec: PolicySpec | None
     policy: Policy | None
     fault: str = ""
 
@@ -128,10 +127,9 @@ class Understood:
 def understand(subject: Subject) -> Understood:
     """Parses a version's spec; a fault is data, told in a condition."""
     try:
-        spec = subject.spec()
-        return Understood(subject.generation, spec, resolve(spec))
+        return Understood(subject.generation, resolve(subject.spec()))
     except SpecError as error:
-        return Understood(subject.generation, None, None, str(error))
+        return Understood(subject.generation, None, str(error))
 
 
 def dump(status: PolicyStatus) -> dict[str, Any]:

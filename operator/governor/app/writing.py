@@ -47,7 +47,7 @@ class Writing:
         """
         services, base = self._services, self._base
         generation = base.subject.generation
-        why: Exception | None = None
+        why = ""
         for _ in range(ATTEMPTS):
             now = services.clock.now()
             decided = decide().model_copy(update={"epoch": base.written.epoch})
@@ -63,7 +63,7 @@ class Writing:
                     self._key, base.subject.resource_version, dump(status)
                 )
             except (ConflictError, UnavailableError) as error:
-                why = error
+                why = str(error)  # the error itself would keep this frame, and all it knows
                 self._look(Subject(slim(await services.store.read(self._key))))
                 if base.subject.generation != generation:
                     return False

@@ -4,7 +4,7 @@ Alertmanager is level-triggered: it is told again and again, and never by the lo
 (protocol, rule 24).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -56,7 +56,8 @@ class Subject:
     namespace: str
     name: str
     uid: str
-    spec: PolicySpec
+    spec: Callable[[], PolicySpec | None]
+    """Reads it: most policies have nothing to tell, and need no texts."""
     policy: Policy
     status: PolicyStatus
     mutes: Sequence[Mute]
@@ -86,6 +87,14 @@ def alerts(subject: Subject, now: datetime) -> Iterator[Alert]:
             alert = _alert(subject, place, last, now, min(last.resolved_at, now))
             if alert.identity not in firing:
                 yield alert
+
+
+def speaks(policy: Policy, status: PolicyStatus, now: datetime) -> bool:
+    """Whether anything is told of a policy now: by its log, or as an alert."""
+    return bool(status.pending) or any(
+        place.finding is not None or (place.last is not None and _ended_lately(place.last, now))
+        for place in places(policy, status)
+    )
 
 
 def _ended_lately(last: LastFinding, now: datetime) -> bool:
@@ -124,7 +133,7 @@ def _told(subject: Subject, place: Place, finding: FindingRef, now: datetime) ->
         cluster=subject.cluster,
         namespace=subject.namespace,
         policy=subject.name,
-        spec=subject.spec,
+        spec=subject.spec(),
     )
 
 

@@ -17,6 +17,7 @@ import kopf
 from governor.api import GROUP, VERSION
 from governor.app.ports import Kind
 from governor.handlers.informing import Informer
+from governor.handlers.patches import let_go
 
 TESTED_VERSION = "1.45.2"
 
@@ -60,7 +61,8 @@ def _add_timer(registry: kopf.OperatorRegistry, seconds: int) -> None:
 
     # async, or kopf would run it in a thread; and done at once, or a change of the tick
     # length would find it running and leave the object without any timer.
-    async def tick(memo: Memo, uid: str | None, **_: Any) -> None:
+    async def tick(memo: Memo, uid: str | None, patch: kopf.Patch, **_: Any) -> None:
+        let_go(patch)
         if uid is not None:
             memo.informer.tick(uid, seconds)
 

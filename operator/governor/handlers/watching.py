@@ -8,6 +8,7 @@ import kopf
 from governor.api import GROUP, VERSION
 from governor.api.slimming import slim
 from governor.app.ports import Json, Kind, ObjectKey
+from governor.handlers.patches import let_go
 from governor.handlers.timers import Memo
 
 TickLength = Callable[[Mapping[str, Any]], int]
@@ -22,7 +23,8 @@ def add_watches(registry: kopf.OperatorRegistry, tick_length: TickLength) -> Non
 
 
 def _handler(kind: Kind, tick_length: TickLength) -> Callable[..., Any]:
-    async def on_event(event: Json, memo: Memo, **_: Any) -> None:
+    async def on_event(event: Json, memo: Memo, patch: kopf.Patch, **_: Any) -> None:
+        let_go(patch)
         # kopf's `body` changes under a handler; the event's object never does but here: kopf
         # keeps it, too.
         body, deleted = slim(event["object"]), event["type"] == "DELETED"

@@ -20,6 +20,8 @@ WATCH_LIMIT = 300.0
 """Seconds without anything from a watch that are too long. The API server sends a
 bookmark about once a minute, and kopf reconnects a silent watch after 70 s."""
 
+_NEVER = float("-inf")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
@@ -41,6 +43,7 @@ class Liveness:
         kinds: Iterable[str],
         monotonic: Callable[[], float],
         role: Callable[[], str],
+        away: Callable[[], bool],
         tick_limit: float = TICK_LIMIT,
         watch_limit: float = WATCH_LIMIT,
     ) -> None:
@@ -50,11 +53,14 @@ class Liveness:
             kinds: the resources that must be watched for the operator to be ready.
             monotonic: seconds that never jump.
             role: what this replica is, as `Health.role`.
+            away: whether the API server answers nobody here at this moment.
             tick_limit: seconds without a tick that are too long.
             watch_limit: seconds without activity of a watch that are too long.
         """
         self._monotonic = monotonic
         self._role = role
+        self._away = away
+        self._last_away = _NEVER
         self._tick_limit = tick_limit
         self._watch_limit = watch_limit
         self._heard: dict[str, float | None] = dict.fromkeys(kinds)
@@ -91,25 +97,30 @@ class Liveness:
         """Whether a restart would not help.
 
         A kind that was never listed is no reason for one: its CRD may be missing, or
-        the API server be away.
+        the API server be away. Nor is a watch that hears nothing while the server is away;
+        once it is back, each has its full time to hear again.
         """
-        return self._health(unlisted_is_well=True)
+        if self._away():
+            self._last_away = self._monotonic()
+        return self._health(unlisted_is_well=True, excused_until=self._last_away)
 
     def ready(self) -> Health:
         """Whether everything was listed, the Lease too, and is alive; a standby is ready."""
-        return self._health(unlisted_is_well=False)
+        return self._health(unlisted_is_well=False, excused_until=_NEVER)
 
-    def _health(self, *, unlisted_is_well: bool) -> Health:
+    def _health(self, *, unlisted_is_well: bool, excused_until: float) -> Health:
         now, role = self._monotonic(), self._role()
         answers = {"policies": self._standstill(), "ticks": self._ticks(now)}
         if role == UNKNOWN:
             answers["lease"] = (unlisted_is_well, "not seen yet")
         for kind, heard in sorted(self._heard.items()):
-            answers[f"watch {kind}"] = (
-                (unlisted_is_well, "not listed yet")
-                if heard is None
-                else _judge("last activity", now - heard, self._watch_limit)
-            )
+            if heard is None:
+                answers[f"watch {kind}"] = (unlisted_is_well, "not listed yet")
+            elif heard < excused_until:
+                what = "API server last away"
+                answers[f"watch {kind}"] = _judge(what, now - excused_until, self._watch_limit)
+            else:
+                answers[f"watch {kind}"] = _judge("last activity", now - heard, self._watch_limit)
         return Health(
             ok=all(ok for ok, _ in answers.values()),
             role=role,

@@ -1,7 +1,7 @@
 """The operator's metrics, on a registry of their own."""
 
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from prometheus_client import (
@@ -15,6 +15,7 @@ from prometheus_client import (
 from prometheus_client.exposition import choose_encoder
 
 from governor import __version__
+from governor.api.log import Entry
 from governor.api.status import PolicyStatus
 from governor.app.history import SHED
 from governor.app.ports import ObjectKey, Telemetry
@@ -189,6 +190,10 @@ class PrometheusTelemetry(Telemetry):
     def forgotten(self, key: ObjectKey) -> None:
         """The policy's series go."""
         self._policies.forgotten(key)
+
+    def left(self, key: ObjectKey, pending: Sequence[Entry]) -> None:
+        """What a deleted policy has left counts as pending."""
+        self._policies.left(key, pending)
 
     def late(self, seconds: float) -> None:
         """A slot was started so long after its time; never before it."""

@@ -9,11 +9,11 @@ Gauges read the same in Prometheus' text format and in OpenMetrics.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from governor.api.log import Target
+from governor.api.log import Entry, Target
 from governor.api.status import CheckStatus, PolicyStatus
 from governor.app.ports import ObjectKey
 from governor.values.reasons import Verdict
@@ -23,6 +23,9 @@ SUSPENDED = "Suspended"
 
 CHECK_STATES = (*(str(verdict) for verdict in Verdict), UNKNOWN)
 POLICY_STATES = (*CHECK_STATES, SUSPENDED)
+
+_Pending = tuple[tuple[str, datetime], ...]
+"""Outstanding targets of a log's entries, and since when."""
 
 _HERE = "\0"
 """In a template: where the labels go. No name holds it."""
@@ -53,8 +56,7 @@ class _Seen:
     checks: tuple[tuple[str, str, float | None], ...]
     """Name, verdict, value."""
     muted: int
-    pending: tuple[tuple[str, datetime], ...]
-    """Outstanding targets of the log's entries, and since when."""
+    pending: _Pending
 
     def state(self, now: datetime) -> str:
         """The policy's verdict, as far as it can still be believed."""
@@ -75,6 +77,7 @@ class PolicySeries:
         self._now = now
         self._most_checks = most_checks
         self._policies: dict[str, _Seen] = {}
+        self._left: dict[str, _Pending] = {}
         self._ticked: datetime | None = None
 
     def evaluated(self, key: ObjectKey, status: PolicyStatus) -> None:
@@ -85,7 +88,7 @@ class PolicySeries:
             valid_until=status.valid_until,
             checks=tuple(_check(check) for check in status.checks),
             muted=status.summary.muted,
-            pending=tuple((t, e.decided_at) for e in status.pending for t in e.targets),
+            pending=_outstanding(status.pending),
         )
 
     def forgotten(self, key: ObjectKey) -> None:
@@ -94,9 +97,17 @@ class PolicySeries:
         if not self._policies:
             self._ticked = None
 
+    def left(self, key: ObjectKey, pending: Sequence[Entry]) -> None:
+        """Replaces what is yet to be told of a policy that is gone."""
+        if pending:
+            self._left[key.uid] = _outstanding(pending)
+        else:
+            self._left.pop(key.uid, None)
+
     def clear(self) -> None:
         """Drops every series."""
         self._policies.clear()
+        self._left.clear()
         self._ticked = None
 
     def ticked(self) -> None:
@@ -121,7 +132,7 @@ class PolicySeries:
         for seen in policies:
             if seen.muted:
                 yield _sample("governor_policy_muted_checks", seen.muted, seen.labels)
-        yield from _pending(policies)
+        yield from _pending((*(seen.pending for seen in policies), *self._left.copy().values()))
         yield from self._of_checks(policies, now)
         yield from _moment(
             "governor_last_tick_timestamp_seconds",
@@ -162,12 +173,16 @@ def _check(check: CheckStatus) -> tuple[str, str, float | None]:
     return _escaped(check.name), str(check.verdict), check.value
 
 
-def _pending(policies: Iterable[_Seen]) -> Iterator[str]:
-    outstanding = [pending for seen in policies for pending in seen.pending]
+def _outstanding(log: Iterable[Entry]) -> _Pending:
+    return tuple((target, entry.decided_at) for entry in log for target in entry.targets)
+
+
+def _pending(logs: Iterable[_Pending]) -> Iterator[str]:
+    outstanding = [pending for log in logs for pending in log]
     counts = Counter(target for target, _ in outstanding)
     yield _head(
         "governor_pending",
-        "Transitions in the logs of all policies that a target was not told yet.",
+        "Transitions that a target was not told yet, of all policies, deleted ones too.",
     )
     for target in (*Target, *sorted(counts.keys() - set(Target))):
         yield _sample("governor_pending", counts[target], f'target="{_escaped(target)}"')

@@ -38,6 +38,7 @@ class SpecModel(BaseModel):
         """Refuses what a rule refuses, naming every rule that does."""
         if refusing := [rule for rule in self.rules() if not rule.holds(self)]:
             raise broken(*refusing)
+        _count_as_set(self)
         return self
 
     @classmethod
@@ -71,10 +72,15 @@ class StatusModel(BaseModel):
             return super().model_copy(update=update, deep=True)
         copy = self.__class__.__new__(self.__class__)
         object.__setattr__(copy, "__dict__", {**self.__dict__, **(update or {})})
-        object.__setattr__(copy, "__pydantic_fields_set__", _names(self.__class__))
+        _count_as_set(copy)
         object.__setattr__(copy, "__pydantic_extra__", None)
         object.__setattr__(copy, "__pydantic_private__", None)
         return copy
+
+
+def _count_as_set(model: BaseModel) -> None:
+    """All its fields: which were given, nobody asks, and a set for each model is much memory."""
+    object.__setattr__(model, "__pydantic_fields_set__", _names(model.__class__))
 
 
 @cache

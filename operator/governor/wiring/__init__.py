@@ -125,7 +125,12 @@ async def run(settings: Settings) -> None:
             highest_epoch=lambda: caches.highest_epoch,
             telemetry=telemetry,
         )
-        liveness = Liveness(kinds=Kind, monotonic=time.monotonic, role=lambda: leadership.role)
+        liveness = Liveness(
+            kinds=Kind,
+            monotonic=time.monotonic,
+            role=lambda: leadership.role,
+            away=lambda: bool(leadership.trouble),  # the Lease is asked for every second or two
+        )
         await _serve(stack, settings, telemetry, liveness)
         found = await unless(stop, identify(connection))
         if found is None:

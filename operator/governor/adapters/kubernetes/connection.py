@@ -25,6 +25,7 @@ _USER_AGENT = f"governor/{__version__}"
 _CONNECTIONS = 32
 
 _UNAUTHORIZED = 401
+_NOT_FOUND = 404
 _TOO_MANY = 429
 
 
@@ -39,6 +40,13 @@ class RefusedError(StoreError):
         """The object that the refusal is about; empty where it is about none."""
         causes = details.get("causes") or ()
         self.causes = frozenset(str(cause.get("reason")) for cause in causes)
+
+    def absent(self, name: str) -> bool:
+        """Whether it says that the object of that name is absent.
+
+        A proxy, or a server that does not serve a kind yet, says 404 to everything.
+        """
+        return self.status == _NOT_FOUND and self.name == name
 
 
 class Connection:

@@ -11,7 +11,6 @@ from governor.errors import GoneError, StoreError
 
 _METADATA_ONLY = f"application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1,{JSON}"
 _CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
-_NOT_FOUND = 404
 
 
 class KubernetesObjects:
@@ -52,7 +51,7 @@ class KubernetesObjects:
             path = f"{_path(kind, key.namespace)}/{quote(key.name, safe='')}"
             body = await self._connection.request("GET", path)
         except StoreError as error:
-            if _is_about(error, key.name) or await self._uninstalled(kind):
+            if _names(error, key.name) or await self._uninstalled(kind):
                 raise GoneError(str(error)) from error
             raise
         if body["metadata"]["uid"] != key.uid:
@@ -71,15 +70,14 @@ class KubernetesObjects:
         try:
             await self._connection.request("GET", f"{_CRDS}/{name}")
         except RefusedError as error:
-            if _is_about(error, name):
+            if error.absent(name):
                 return True
             raise
         return False
 
 
-def _is_about(error: StoreError, name: str) -> bool:
-    """Whether it says that the object of that name is absent."""
-    return isinstance(error, RefusedError) and error.status == _NOT_FOUND and error.name == name
+def _names(error: StoreError, name: str) -> bool:
+    return isinstance(error, RefusedError) and error.absent(name)
 
 
 def _path(kind: Kind, namespace: str = "") -> str:

@@ -6,7 +6,6 @@ from governor.app.ports import Json, ObjectKey
 from governor.errors import ConflictError, GoneError
 
 _FIELD_MANAGER = "governor"
-_NOT_FOUND = 404
 _CONFLICT = 409
 
 
@@ -23,7 +22,7 @@ class KubernetesStatusStore:
         try:
             body = await self._connection.request("GET", self._path(key))
         except RefusedError as error:
-            if error.status == _NOT_FOUND:
+            if error.absent(key.name):
                 raise GoneError(str(error)) from error
             raise
         if body["metadata"]["uid"] != key.uid:
@@ -55,7 +54,7 @@ class KubernetesStatusStore:
         except RefusedError as error:
             if error.status == _CONFLICT:
                 raise ConflictError(str(error)) from error
-            if error.status == _NOT_FOUND:
+            if error.absent(key.name):
                 raise GoneError(str(error)) from error
             raise
 

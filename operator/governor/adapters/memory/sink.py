@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from governor.adapters.memory.work_items import InMemoryWorkItems
-from governor.adapters.sink.cleaning import clean_text
+from governor.adapters.sink.cleaning import clean_json, clean_text
 from governor.adapters.sink.remediations import keeping_runs, with_remediation
 from governor.adapters.sink.upserts import event_row, revision_row
 from governor.app.ports import (
@@ -95,7 +95,8 @@ class InMemorySink:
         """As the port says."""
         self._reach()
         key = (self._cluster, clean_text(revision.policy_uid), revision.generation)
-        self.revisions.setdefault(key, revision_row(revision, self._cluster))
+        row = revision_row(revision, self._cluster)
+        self.revisions.setdefault(key, {**row, "spec": clean_json(row["spec"])})
 
     async def revision(self, policy_uid: str, generation: int) -> Json | None:
         """As the port says."""
@@ -116,6 +117,7 @@ class InMemorySink:
 
     def _store(self, episode: Episode) -> OpenFinding | None:
         row = event_row(episode, self._cluster)
+        row["details"] = clean_json(row["details"])
         _check(row)
         old = self.events.get(episode.id)
         if old is not None:

@@ -1,8 +1,10 @@
 """Telemetry that a test can read back."""
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from governor.api.log import Entry
 from governor.api.status import PolicyStatus
 from governor.app.ports import ObjectKey, Telemetry
 from governor.values.outcomes import Outcome
@@ -23,6 +25,8 @@ class InMemoryTelemetry(Telemetry):
     """Keeps everything it is told, in order."""
 
     statuses: dict[ObjectKey, PolicyStatus] = field(default_factory=dict)
+    left_pending: dict[ObjectKey, int] = field(default_factory=dict)
+    """Policies that are gone → how many entries were last left to tell."""
     lateness: list[float] = field(default_factory=list)
     probings: list[Probing] = field(default_factory=list)
     queries: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -56,6 +60,10 @@ class InMemoryTelemetry(Telemetry):
     def forgotten(self, key: ObjectKey) -> None:
         """Drops the policy's status."""
         self.statuses.pop(key, None)
+
+    def left(self, key: ObjectKey, pending: Sequence[Entry]) -> None:
+        """Keeps how much is to be told of a policy that is gone."""
+        self.left_pending[key] = len(pending)
 
     def late(self, seconds: float) -> None:
         """Keeps how late a slot was."""

@@ -3,12 +3,15 @@
 PostgreSQL's text and jsonb know no NUL, UTF-8 no lone surrogates, and JSON no NaN.
 """
 
+import json
 import math
 import re
 from collections.abc import Mapping
 from typing import Any
 
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_SUSPECT = re.compile(r"\\u(0000|d[89a-f])")
+"""In JSON of ASCII characters only: what may be a NUL or a lone surrogate."""
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -32,3 +35,17 @@ def clean_json(value: Any) -> Any:
             return [clean_json(item) for item in value]
         case _:
             return clean_text(str(value))
+
+
+def json_text(value: Any) -> str:
+    """JSON that jsonb takes, cleaned as by `clean_json`: of values that are clean, at once."""
+    try:
+        text = json.dumps(value, default=_plain, allow_nan=False)
+    except (TypeError, ValueError):  # a key that is no text, a number that is none
+        return json.dumps(clean_json(value))
+    return json.dumps(clean_json(value)) if _SUSPECT.search(text) else text
+
+
+def _plain(value: Any) -> dict[Any, Any] | str:
+    """What JSON has no word for."""
+    return dict(value) if isinstance(value, Mapping) else str(value)

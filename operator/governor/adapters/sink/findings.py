@@ -20,7 +20,7 @@ from governor.adapters.sink.faults import delivering
 from governor.adapters.sink.gathering import Gathering
 from governor.adapters.sink.remediations import with_remediation
 from governor.adapters.sink.tables import OPEN_FINDING, events
-from governor.adapters.sink.upserts import UPSERT_EVENTS, arrays, event_row
+from governor.adapters.sink.upserts import UPSERT_EVENTS, event_row, given
 from governor.app.ports import DispatchOrder, Episode, OpenFinding, RemediationRecord
 from governor.errors import DeliveryError
 
@@ -151,7 +151,7 @@ class Findings:
         self, connection: AsyncConnection, rows: Sequence[dict[str, Any]]
     ) -> list[Any]:
         """Merges rows in, and ends what has become moot by it; the ids of those resolved now."""
-        stored = await connection.execute(UPSERT_EVENTS, arrays(events, rows))
+        stored = await connection.execute(UPSERT_EVENTS, given(rows))
         resolved = [row.id for row in stored if row.resolved]
         if resolved:
             await connection.execute(self._cancel_moot, {"ids": resolved})

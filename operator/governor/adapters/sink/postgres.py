@@ -12,7 +12,7 @@ from governor.adapters.sink.faults import delivering
 from governor.adapters.sink.findings import Findings
 from governor.adapters.sink.gathering import Gathering
 from governor.adapters.sink.tables import dispatches, events, revisions
-from governor.adapters.sink.upserts import INSERT_REVISIONS, arrays, revision_row
+from governor.adapters.sink.upserts import INSERT_REVISIONS, given, revision_row
 from governor.app.ports import (
     DispatchOrder,
     DispatchRecord,
@@ -137,10 +137,10 @@ class PostgresSink:
         """Lets go of every connection."""
         await self._engine.dispose()
 
-    async def _store_revisions(self, given: Sequence[Revision]) -> Sequence[None]:
-        rows = [revision_row(revision, self._cluster) for revision in given]
+    async def _store_revisions(self, those: Sequence[Revision]) -> Sequence[None]:
+        rows = [revision_row(revision, self._cluster) for revision in those]
         async with delivering(self._deadline):
-            await self._execute(INSERT_REVISIONS, arrays(revisions, rows))
+            await self._execute(INSERT_REVISIONS, given(rows))
         return [None] * len(rows)
 
     async def _execute(

@@ -13,21 +13,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     ColumnElement,
     Insert,
     Table,
     TableValuedAlias,
+    Text,
     and_,
     bindparam,
     case,
+    cast,
     column,
     func,
     or_,
     select,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy.dialects.postgresql import JSONB, insert
 
-from governor.adapters.sink.cleaning import clean_json, clean_text
+from governor.adapters.sink.cleaning import clean_text, json_text
 from governor.adapters.sink.remediations import GATHERED, PART, RUNS
 from governor.adapters.sink.tables import events, revisions
 from governor.app.ports import Episode, Revision
@@ -42,12 +45,12 @@ _TOLD_TOGETHER = (
 
 
 def event_row(episode: Episode, cluster: str) -> dict[str, Any]:
-    """The row that an episode is on its own."""
+    """The row that an episode is on its own; `given` cleans its JSON."""
     reason = episode.resolved_reason
     return {
         "id": episode.id,
         "event_type": clean_text(episode.event_type),
-        "details": clean_json(episode.details),
+        "details": episode.details,
         "details_at": episode.last_seen_at,
         "resolved": episode.resolved_at is not None,
         "resolved_at": episode.resolved_at,
@@ -66,37 +69,38 @@ def event_row(episode: Episode, cluster: str) -> dict[str, Any]:
 
 
 def revision_row(revision: Revision, cluster: str) -> dict[str, Any]:
-    """The row of a revision."""
+    """The row of a revision; `given` cleans its JSON."""
     return {
         "cluster": clean_text(cluster),
         "policy_uid": clean_text(revision.policy_uid),
         "generation": revision.generation,
         "namespace": clean_text(revision.namespace),
         "policy": clean_text(revision.policy),
-        "spec": clean_json(revision.spec),
+        "spec": revision.spec,
         "seen_at": revision.seen_at,
         "field_manager": clean_text(revision.field_manager),
     }
 
 
 def _given(table: Table) -> TableValuedAlias:
-    """Rows to insert, as an array of each column's values: one statement for any number.
+    """Rows to insert, as JSON: one statement, and one argument, for any number of them.
 
-    An idiom of PostgreSQL: unnest() with several arrays (its manual, "Array Functions").
+    Findings drain a tenth faster so than by an array of each column's values (`make bench-sink`).
     """
-    arrays = (bindparam(c.name, type_=ARRAY(c.type, as_tuple=True)) for c in table.c)
+    rows = bindparam("rows", type_=Text)
     columns = (column(c.name, c.type) for c in table.c)
-    return func.unnest(*arrays).table_valued(*columns, name="given").render_derived()
+    recordset = func.json_to_recordset(cast(rows, JSON)).table_valued(*columns, name="given")
+    return recordset.render_derived(with_types=True)
 
 
-def arrays(table: Table, rows: Sequence[Mapping[str, Any]]) -> dict[str, list[Any]]:
+def given(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """The arguments of a statement here, for these rows."""
-    return {c.name: [row[c.name] for row in rows] for c in table.c}
+    return {"rows": json_text(rows)}
 
 
 def _upsert_events() -> Insert:
-    given = _given(events)
-    statement = insert(events).from_select([c.name for c in events.c], select(*given.c))
+    rows = _given(events)
+    statement = insert(events).from_select([c.name for c in events.c], select(*rows.c))
     old, new = events.c, statement.excluded
     same_fold = new.folded == old.folded
     more_folded = new.folded > old.folded

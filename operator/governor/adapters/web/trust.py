@@ -9,6 +9,8 @@ from governor.adapters.web.certificates import authorities, identify
 from governor.adapters.web.credentials import Secrets
 from governor.api.servers import HttpTls, SecretKeyRef
 
+_LARGEST_PORT = 65535
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
@@ -50,10 +52,13 @@ def unusable(text: str, credentials: str) -> str | None:
     """
     try:
         url = httpx.URL(text)
-    except httpx.InvalidURL:
+        host = url.host
+    except (httpx.InvalidURL, UnicodeError):  # the second: a host that stands for no letters
         return "is not a URL"
-    if url.scheme not in ("http", "https") or not url.host:
+    if url.scheme not in ("http", "https") or not host:
         return "must be http://… or https://…"
+    if url.port is not None and not 0 < url.port <= _LARGEST_PORT:
+        return f"must have a port from 1 to {_LARGEST_PORT}"  # else its last 16 bits would count
     if url.userinfo:
         return f"must not hold credentials: use {credentials}"
     if url.query or url.fragment:

@@ -1,8 +1,10 @@
 """What is needed of the clock and of the metrics."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from governor.api.log import Entry
 from governor.api.status import PolicyStatus
 from governor.app.ports.kubernetes import ObjectKey
 from governor.values.outcomes import Outcome
@@ -23,6 +25,9 @@ class Telemetry(Protocol):
 
     def forgotten(self, key: ObjectKey) -> None:
         """The policy is gone: so are its series."""
+
+    def left(self, key: ObjectKey, pending: Sequence[Entry]) -> None:
+        """What is yet to be told of a policy that is gone; nothing: all is told."""
 
     def late(self, seconds: float) -> None:
         """A slot was started so long after its time."""
