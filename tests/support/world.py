@@ -4,8 +4,10 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from itertools import count
 from types import TracebackType
 from typing import Any, Self
+from uuid import UUID, uuid4, uuid5
 
 from tests.support.around import ScriptedAround
 from tests.support.builders import NOON, VALUES, spec
@@ -26,6 +28,8 @@ from governor.app.scheduling import Scheduler
 from governor.app.services import Services
 from governor.probes.base import Probe
 from governor.values.outcomes import Outcome
+
+_SPACE = UUID(int=5)
 
 
 class HandClock:
@@ -60,6 +64,12 @@ class ScriptedMeasurer:
         return self.outcomes.get(name, VALUES["ok"])
 
 
+def _uids() -> Callable[[], UUID]:
+    """The same uids in every run, and so the same phases of all slots."""
+    numbers = count(1)
+    return lambda: uuid5(_SPACE, str(next(numbers)))
+
+
 class World:
     """One operator's application over doubles; the API server and sink outlive it."""
 
@@ -77,7 +87,7 @@ class World:
             real_sink: takes the place of the double, which then knows nothing.
             history: told every value; whoever gives it runs it.
         """
-        self.store = store or InMemoryStatusStore()
+        self.store = store or InMemoryStatusStore(uids=uuid4 if real_sink else _uids())
         self.sink = InMemorySink()
         self._real_sink = real_sink
         self._history = history
@@ -191,6 +201,15 @@ class World:
         """Waits for a condition."""
         async with asyncio.timeout(seconds):
             while not condition():  # noqa: ASYNC110 - conditions of many parts
+                await asyncio.sleep(0.002)
+
+    async def ticking(
+        self, key: ObjectKey, condition: Callable[[], bool], seconds: float = 30
+    ) -> None:
+        """Waits for what rides on ticks: removals from the log while something is still owed."""
+        async with asyncio.timeout(seconds):
+            while not condition():
+                self.scheduler.policy_tick(key.uid, 60)
                 await asyncio.sleep(0.002)
 
     def rows(self) -> list[tuple[str, str, bool]]:

@@ -145,8 +145,7 @@ async def test_a_dead_channel_delays_nobody_and_gets_all_it_is_owed_in_order(
     await world.until(lambda: world.around.heard(other) == OPENED + RESOLVED)
     await world.until(lambda: all(resolved for _, _, resolved in world.rows()))
     await world.until(lambda: len(world.reasons()) == 6)
-    world.scheduler.policy_tick(key.uid, 60)  # removals of what may be repeated ride on ticks
-    await world.until(lambda: still_owed(world, key, other) == 0)
+    await world.ticking(key, lambda: still_owed(world, key, other) == 0)
     assert still_owed(world, key, dead) == 6
 
     world.around.dead.clear()

@@ -7,9 +7,9 @@ or after the write was done.
 
 import copy
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from governor.adapters.memory.faults import Fault, Faults
 from governor.app.ports import Json, ObjectKey
@@ -19,8 +19,9 @@ from governor.errors import ConflictError, GoneError, StoreError
 class InMemoryStatusStore:
     """A double of `app.ports.StatusStore`, and the hands of everyone else who writes."""
 
-    def __init__(self, *, kind: str = "GovernancePolicy") -> None:
+    def __init__(self, *, kind: str = "GovernancePolicy", uids: Callable[[], UUID] = uuid4) -> None:
         self._kind = kind
+        self._uids = uids
         self._objects: dict[tuple[str, str], dict[str, Any]] = {}
         self._versions = itertools.count(1)
         self._faults = Faults()
@@ -41,7 +42,7 @@ class InMemoryStatusStore:
         """What `kubectl create` does; the new object."""
         metadata: dict[str, Any] = {
             "name": name,
-            "uid": str(uuid4()),
+            "uid": str(self._uids()),
             "generation": 1,
             "creationTimestamp": "2026-01-01T00:00:00Z",
         }
