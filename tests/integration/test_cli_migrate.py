@@ -112,3 +112,17 @@ def test_a_login_without_the_right_to_make_tables_is_told_which_to_use(
 
     assert migrate(there.render_as_string(hide_password=False)) == 1
     assert "use a login in governor_owner" in capfd.readouterr().err
+
+
+def test_a_database_that_lacks_characters_is_refused(
+    migrate: Migrate, stack: Stack, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 3: nothing but another database will help, and the words say which."""
+    name = f"latin1_{uuid4().hex}"
+    stack.sink.execute(f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+
+    assert migrate(stack.sink.dsn(database=name)) == 3
+
+    said = capfd.readouterr().err
+    assert said.startswith("governor: the database's encoding is LATIN1")
+    assert "create a database with ENCODING 'UTF8'" in said

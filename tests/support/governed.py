@@ -49,9 +49,9 @@ class Governed:
     name: str
 
     @classmethod
-    def create(cls, server: PostgresServer) -> "Governed":
+    def create(cls, server: PostgresServer, options: str = "") -> "Governed":
         name = f"governed_{uuid4().hex}"
-        server.execute(f"CREATE DATABASE {name}")
+        server.execute(f"CREATE DATABASE {name} {options}")
         server.execute(ROLES + SCHEMA, database=name)
         return cls(server=server, name=name)
 

@@ -1,6 +1,5 @@
 """`governor check`: what a policy would say, before anybody applies it."""
 
-import asyncio
 from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -113,9 +112,10 @@ def check(
     for other in others:
         click.echo(f"governor: left alone: {other}", err=True)
     from governor.wiring import instruments  # noqa: PLC0415 - slower still
+    from governor.wiring.looping import in_loop  # noqa: PLC0415
 
     at = datetime.now(UTC)
-    results = asyncio.run(measuring.measure(policies, sources, instruments(), at))
+    results = in_loop(measuring.measure(policies, sources, instruments(), at))
     click.echo(rendering.table(results) if output == "table" else rendering.as_json(results, at))
     ctx.exit(_exit_code({result.judgement.verdict for result in results}))
 

@@ -1,6 +1,5 @@
 """`governor history`: what a policy's checks measured lately."""
 
-import asyncio
 import os
 import re
 from datetime import UTC, datetime, timedelta
@@ -72,10 +71,11 @@ def history(
     """
     from governor import settings, wiring  # noqa: PLC0415 - slow to import
     from governor.cli import history_rendering as rendering  # noqa: PLC0415
+    from governor.wiring.looping import in_loop  # noqa: PLC0415
 
     namespace, name = policy
     wanted = settings.load(settings.DatabaseSettings, os.environ)
-    found = asyncio.run(
+    found = in_loop(
         wiring.history(
             wanted,
             namespace,

@@ -1,6 +1,5 @@
 """`governor migrate`: makes or updates the tables of the sink."""
 
-import asyncio
 import os
 
 import click
@@ -22,8 +21,9 @@ def migrate() -> None:
     wanted = settings.load(settings.DatabaseSettings, os.environ)
     logs.configure(style=wanted.log_format, level=wanted.log_level)
     from governor import wiring  # noqa: PLC0415 - slower still
+    from governor.wiring.looping import in_loop  # noqa: PLC0415
 
-    before, after = asyncio.run(wiring.migrate(wanted))
+    before, after = in_loop(wiring.migrate(wanted))
     schema = wanted.database_schema
     if before == after:
         click.echo(f"schema {schema} is up to date, at {after}")

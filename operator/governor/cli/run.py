@@ -1,6 +1,5 @@
 """`governor run`: the operator itself."""
 
-import asyncio
 import os
 
 import click
@@ -21,5 +20,6 @@ def run() -> None:
     wanted = settings.load(settings.Settings, os.environ)
     logs.configure(style=wanted.log_format, level=wanted.log_level, cluster=wanted.cluster_name)
     from governor import wiring  # noqa: PLC0415 - slower still
+    from governor.wiring.looping import in_loop  # noqa: PLC0415
 
-    asyncio.run(wiring.run(wanted))
+    in_loop(wiring.run(wanted))

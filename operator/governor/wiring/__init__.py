@@ -20,6 +20,7 @@ from governor.adapters.kubernetes.connection import Connection, open_session
 from governor.adapters.kubernetes.lease_store import KubernetesLeaseStore
 from governor.adapters.kubernetes.objects import KubernetesObjects
 from governor.adapters.kubernetes.preparing import identify, prepare
+from governor.adapters.sink.characters import warn_unless_utf8
 from governor.adapters.sink.engine import make_engine
 from governor.adapters.sink.history import Found, PostgresHistory
 from governor.adapters.sink.measurements import PostgresMeasurements
@@ -106,6 +107,7 @@ async def run(settings: Settings) -> None:
     )
     async with AsyncExitStack() as stack:
         engine = _engine(settings)
+        warn_unless_utf8(engine)
         # Values have a connection of their own: no finding ever waits behind them.
         apart = _engine(settings, pool_size=1, application_name="governor-measurements")
         for each in (engine, apart):

@@ -12,10 +12,13 @@ from contextlib import asynccontextmanager
 import asyncpg
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
+from governor.adapters.sink.characters import REMEDY
 from governor.errors import DeliveryError, RejectedError
 
 # SQLSTATEs, PostgreSQL's Appendix A.
 _FINAL_CLASSES = ("22", "23")  # data exceptions, violated constraints
+_NO_SUCH_CHARACTER = ("22021", "22P05")
+"""Of the database rather than of the row: `cleaning` leaves none in it that UTF8 has not."""
 _NOT_MIGRATED = ("3F000", "42P01", "42703", "42P10", "42883")
 """Of a missing schema, table, column, unique index, function."""
 _NO_RIGHT = "42501"
@@ -79,6 +82,10 @@ def _translated(error: Exception, role: str) -> DeliveryError:
     if code == _NO_RIGHT:
         return DeliveryError(
             f"the database refuses what this login may not do ({said}): use a login in {role}"
+        )
+    if code in _NO_SUCH_CHARACTER:
+        return DeliveryError(
+            f"the database has no place for a character of this row ({said}): {REMEDY}"
         )
     if code[:2] in _FINAL_CLASSES or _never_sent(error):
         return RejectedError(f"the database will never take this row: {said}")

@@ -10,6 +10,7 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import ProgrammingError
 
+from governor.adapters.sink.characters import require_utf8
 from governor.adapters.sink.engine import TlsMode, make_engine
 from governor.adapters.sink.faults import delivering, sqlstate
 from governor.adapters.sink.tables import VERSIONS
@@ -42,8 +43,8 @@ async def migrate(
         The migration that the schema was at (None: none yet), and the one it is at now.
 
     Raises:
-        SettingsError: the URL is wrong; a table of ours exists and is not ours; or the
-            schema is newer than this governor. Nothing was changed.
+        SettingsError: the URL is wrong; the database is not UTF8; a table of ours exists and is
+            not ours; or the schema is newer than this governor. Nothing was changed.
         DeliveryError: the database can't be reached or refuses. Nothing was changed.
     """
     engine = make_engine(
@@ -79,6 +80,7 @@ async def current(
 
 
 def _upgrade(connection: Connection, schema: str) -> tuple[str | None, str]:
+    require_utf8(connection)
     # Two runs at once would both find the tables missing.
     connection.execute(
         text("SELECT pg_catalog.pg_advisory_xact_lock(:class, pg_catalog.hashtext(:schema))"),
