@@ -117,6 +117,26 @@ def test_one_that_is_deleted_early_is_over(
     assert len({row["check_name"] for row in muting.rows()}) == 2
 
 
+def test_one_that_has_ended_and_is_extended_is_in_force_again(
+    cluster: Cluster, namespace: str, dial: Dial, muting: Muting
+) -> None:
+    """As its condition advises: with another row, and Events of its own."""
+    cluster.apply(policy(NAME, namespace, dial.check()))
+    cluster.verdict(NAME, namespace, "Violated")
+    muting.create(QUIET, NAME)
+    muting.create(QUIET, NAME, ends=timedelta(seconds=2), told="Expired")
+    eventually(lambda: [row["resolved"] for row in muting.rows()] == [True])
+    muting.create(QUIET, NAME)
+    eventually(lambda: [row["resolved"] for row in muting.rows()] == [True, False])
+    muting.delete(QUIET)
+    eventually(lambda: all(row["resolved"] for row in muting.rows()))
+    cluster.told(NAME, namespace)
+
+    assert [row["resolved_reason"] for row in muting.rows()] == ["Expired", "MuteRemoved"]
+    of_mutes = [event["reason"] for event in cluster.events(namespace) if event["action"] == "Mute"]
+    assert sorted(of_mutes) == ["FindingOpened"] * 2 + ["FindingResolved"] * 2
+
+
 @contextmanager
 def without_admission(cluster: Cluster, muting: Muting) -> Iterator[None]:
     """The API server takes every mute for a while."""

@@ -8,7 +8,7 @@ from uuid import UUID, uuid5
 
 from tests.support.builders import NOON, History
 
-from governor.api.log import Entry, Target, channel_target
+from governor.api.log import Entry, Target, channel_of, channel_target
 from governor.api.status import DispatchStatus, FindingRef, PolicyStatus
 from governor.domain.dispatching import LookUp
 from governor.domain.log import Delivered
@@ -21,6 +21,7 @@ CHAT = ChannelView(kind=ChannelKind.CHAT)
 EVENTS = ChannelView(kind=ChannelKind.EVENTS)
 ALERTS = ChannelView(kind=ChannelKind.LEVEL)
 MISSING = ChannelView(kind=None, fault=("ChannelNotFound", "there is no GovernanceChannel chat"))
+FORBIDDEN = ChannelView(kind=None, fault=("ChannelForbidden", "it does not allow aiops"))
 BROKEN = replace(CHAT, fault=("ChannelInvalid", "its Secret is gone"))
 
 WELL = Measurement(value=0.1)
@@ -47,7 +48,6 @@ def mute(
         checks=checks,
         reason="a migration",
         owner="sre",
-        created_at=created,
         expires_at=created + ends,
     )
 
@@ -70,7 +70,10 @@ def found(latest: DispatchStatus | None = None, *, check: str = "knowledge") -> 
 
 
 class Told(History):
-    """A history whose log is delivered between decisions, except to those who are down."""
+    """A history whose log is delivered between decisions, except to those who are down.
+
+    Nor to a channel that can't be used.
+    """
 
     def __init__(self, of: Policy, **channels: ChannelView) -> None:
         super().__init__(of)
@@ -116,6 +119,12 @@ class Told(History):
     def _deliver(self, pending: Iterable[Entry]) -> Iterable[Delivered]:
         for entry in pending:
             for target in entry.targets:
-                if target not in self.down:
+                if self._takes(target):
                     self.heard.append((target, entry))
                     yield Delivered(entry=entry.id, target=target)
+
+    def _takes(self, target: str) -> bool:
+        name = channel_of(target)
+        view = self.surroundings.channels.get(name) if name else None
+        usable = name is None or (view is not None and view.fault is None)
+        return usable and target not in self.down

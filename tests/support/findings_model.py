@@ -74,8 +74,8 @@ class Model:
     """How often a finding was opened, by place."""
     mutes: frozenset[str] = frozenset()
     """The mutes that are known."""
-    muted: frozenset[str] = frozenset()
-    """The mutes that ever were."""
+    muted: int = 0
+    """How often a mute came into force."""
     dark: int = 0
     """How often a check turned blind, or measurable again."""
     told: frozenset[tuple[Place, int, str]] = frozenset()
@@ -183,13 +183,13 @@ class Model:
         return self._resolve(place) if clears else self
 
     def _mute(self, wish: Wish, around: Around) -> "Model":
-        """Mutes that silence something are known; each has one row for all its life."""
+        """Mutes that silence something are known; each time that one begins to is a row."""
         known = frozenset(
             uid
             for uid, checks in around.mutes
             if any(_silences(checks, wish, check.name) for check in wish.checks)
         )
-        return replace(self, mutes=known, muted=self.muted | known)
+        return replace(self, mutes=known, muted=self.muted + len(known - self.mutes))
 
     def _tell(self, wish: Wish, around: Around, resolved: Mapping[Place, int]) -> "Model":
         names = [name for name in wish.channels if name in around.usable]
@@ -207,7 +207,7 @@ class Model:
             ended |= {
                 (place, number, name)
                 for place, number in resolved.items()
-                for name in names
+                for name in wish.channels  # one that is away hears it when it is back
                 if (place, number, name) in self.told
             }
         excused = self.excused | late

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.support.builders import UID, History, drift, drifted, policy, slo
-from tests.support.deciding import mute
+from tests.support.deciding import ALERTS, MISSING, mute
 
 from governor.api.log import Entry, Transition
 from governor.domain.bequests import (
@@ -112,6 +112,19 @@ def test_only_channels_that_heard_the_opening_hear_the_end() -> None:
     history.slots("violated")
 
     left = left_by(history, delivered=everything(history))
+
+    assert set(left[-1].targets) == {"sink", "event", "channel/chat"}
+
+
+def test_a_channel_that_is_away_just_then_is_owed_the_end() -> None:
+    """If it heard the opening, and is not told by level now."""
+    history = History(policy(slo(), notify=NOTIFY))
+    history.surround(channels=CHANNELS)
+    history.slots("violated")
+
+    left = left_by(
+        history, delivered=everything(history), channels={"chat": MISSING, "bus": ALERTS}
+    )
 
     assert set(left[-1].targets) == {"sink", "event", "channel/chat"}
 

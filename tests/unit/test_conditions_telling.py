@@ -5,12 +5,10 @@ from datetime import timedelta
 
 import pytest
 from tests.support.builders import NOON, policy, slo
-from tests.support.deciding import ALERTS, BROKEN, CHAT, MISSING, Told, mute, notify
+from tests.support.deciding import ALERTS, BROKEN, CHAT, FORBIDDEN, MISSING, Told, mute, notify
 
 from governor.api.log import Target, channel_target
 from governor.domain.surroundings import ChannelView
-
-FORBIDDEN = ChannelView(kind=None, fault=("ChannelForbidden", "it does not allow aiops"))
 
 
 def life(**channels: ChannelView) -> Told:

@@ -273,6 +273,5 @@ def _mute() -> Mute:
         checks=("drift",),
         reason="a migration",
         owner="sre",
-        created_at=NOON,
         expires_at=NOON + timedelta(hours=1),
     )

@@ -188,6 +188,13 @@ class FindingsMachine(RuleBasedStateMachine):
         else:
             self.world.mute(sorted(named), minutes)
 
+    @precondition(lambda self: self.world.standing)
+    @rule(minutes=st.sampled_from([2, 20]))
+    def move_mutes(self, minutes: int) -> None:
+        """Their owner has them end later, or sooner; those that are over are in force again."""
+        self.world.clock.forward(0.01)
+        self.world.move_mutes(minutes)
+
     @precondition(lambda self: self.edits)
     @rule(checks=checks)
     def edit_checks(self, checks: list[Check]) -> None:

@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 from tests.support.builders import slo
+from tests.support.deciding import mute
 from tests.support.virtual_time import in_virtual_time
 from tests.support.world import World
 
@@ -222,3 +223,39 @@ async def test_a_row_that_a_restored_database_has_open_again_is_not_taken_for_th
     assert first["resolved_at"] == last["opened_at"]
     assert (str(now["id"]), now["resolved"]) == (present["id"], False)
     assert world.store.peek(key)["status"]["checks"][0]["finding"] == present
+
+
+async def test_a_restored_database_gets_the_row_of_a_mute_in_force_back(world: World) -> None:
+    """As it was, and nobody is told again; the mute's end resolves it."""
+    world.around.standing["aiops", "flywheel"] = (mute(),)
+    key = world.apply()
+    await world.settled(key, "Ok")
+    [(before, opened_at)] = [(row["id"], row["opened_at"]) for row in world.sink.events.values()]
+    world.sink.events.clear()
+    await heal(world.scheduler, world.sink)
+    await world.until(lambda: bool(world.sink.events))
+    [(found, row)] = world.sink.events.items()
+    assert (found, row["opened_at"], row["resolved"]) == (before, opened_at, False)
+    assert world.reasons() == ["FindingOpened"]
+
+    world.slot(key, 3600)
+    await world.until(lambda: bool(world.sink.events[before]["resolved"]))
+    await world.settled(key, "Ok")
+    assert world.reasons() == ["FindingOpened", "FindingResolved"]
+
+
+@pytest.mark.parametrize("suspend", [False, True], ids=["measured", "suspended"])
+async def test_a_new_leader_brings_back_the_row_of_a_mute_that_it_did_not_see_begin(
+    world: World, suspend: bool
+) -> None:
+    """Though the mute is all that the status has to tell: it is the leader's own before that."""
+    world.around.standing["aiops", "flywheel"] = (mute(),)
+    key = world.apply(suspend=suspend)
+    await world.settled(key, "Suspended" if suspend else "Ok")
+    before = list(world.sink.events)
+    world.sink.events.clear()
+    await world.restart(key)
+    await heal(world.scheduler, world.sink)
+    await world.until(lambda: bool(world.sink.events))
+
+    assert list(world.sink.events) == before

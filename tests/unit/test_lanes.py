@@ -224,6 +224,5 @@ def _mute() -> Mute:
         checks=(),
         reason="a migration",
         owner="sre",
-        created_at=NOON,
         expires_at=NOON + timedelta(hours=1),
     )

@@ -1,4 +1,4 @@
-"""The row that tells of a mute: one for all its life, whatever becomes of the status."""
+"""The row that tells of a mute: one each time that it is in force, however the status fares."""
 
 import json
 from datetime import timedelta
@@ -16,7 +16,7 @@ from tests.support.deciding import CHAT, Told, mute, notify
 
 from governor.api.log import Entry
 from governor.api.policy import PolicySpec
-from governor.api.status import PolicyStatus
+from governor.api.status import FindingRef, PolicyStatus
 from governor.domain.details import details
 from governor.domain.identity import finding_id
 from governor.domain.muting import MOST
@@ -94,7 +94,7 @@ def test_the_row_of_a_mute_says_what_why_whose_and_until_when() -> None:
 
     first, second = rows(told)
     assert (first.check, first.targets) == ("mute/uid-of-quiet", ("sink", "event"))
-    assert (first.opened_at, first.severity, first.reason) == (NOON, "info", "Muted")
+    assert (first.opened_at, first.severity, first.reason) == (told.now, "info", "Muted")
     assert first.message == (
         "mute quiet of sre silences first until 2026-11-22T13:00:00Z: a migration"
     )
@@ -157,7 +157,7 @@ def test_details_of_a_mute_say_what_it_is_and_whose() -> None:
 
 
 def test_a_mute_has_one_row_even_after_a_wiped_status() -> None:
-    """Its id follows from the mute alone; the row that the sink has open is left to it."""
+    """The row that the sink has open is the mute's again; nobody is told of it twice."""
     told = life(mute())
     told.decide(first="ok", second="ok")
     (ref,) = told.status.mutes
@@ -165,10 +165,52 @@ def test_a_mute_has_one_row_even_after_a_wiped_status() -> None:
     told.tick()
     row = Known(check="mute/uid-of-quiet", finding=ref.finding)
     told.decide(Feedback(open_rows=(row,)), first="ok", second="ok")
-
-    first, again = rows(told)
-    assert (first.id, first.finding, first.opened_at) == (again.id, again.finding, again.opened_at)
     assert told.status.mutes == (ref,)
+    told.tick(3600)
+    told.decide()
+
+    first, end = rows(told)
+    assert (first.transition, end.transition) == ("open", "resolve")
+    assert (end.finding, end.resolved_reason) == (ref.finding.id, "Expired")
+
+
+def test_a_wiped_status_learns_of_the_row_when_the_sink_is_back() -> None:
+    """It could not be asked: the mute opens anew, and goes on as what the sink has open."""
+    told = life(mute())
+    told.decide(first="ok", second="ok")
+    (ref,) = told.status.mutes
+    told.status = PolicyStatus()
+    told.down.add("sink")
+    told.tick()
+    told.decide(first="ok", second="ok")
+    (anew,) = told.status.mutes
+    assert anew.finding.id != ref.finding.id
+    told.down.clear()
+    told.decide(Feedback(adopted={anew.finding.id: ref.finding}))
+    assert told.status.mutes == (ref,)
+    assert told.status.pending == ()
+    told.tick(3600)
+    told.decide()
+
+    assert [e.finding for e in told.to("sink") if e.transition == "resolve"] == [ref.finding.id]
+
+
+def test_a_row_of_an_earlier_life_leaves_the_present_one_to_the_sink() -> None:
+    """Its unique index says which of the two is open."""
+    told = life(mute())
+    told.decide(first="ok", second="ok")
+    (ref,) = told.status.mutes
+    earlier = NOON - HOUR
+    finding = FindingRef(
+        id=finding_id(told.uid, "governance_mute", "mute/uid-of-quiet", earlier),
+        event_type="governance_mute",
+        opened_at=earlier,
+    )
+    row = Known(check="mute/uid-of-quiet", finding=finding)
+    told.decide(Feedback(open_rows=(row,)), first="ok", second="ok")
+
+    assert told.status.mutes == (ref,)
+    assert len(rows(told)) == 1
 
 
 @pytest.mark.parametrize("standing", [(), (mute(),)], ids=["removed", "expired"])
@@ -221,10 +263,11 @@ def test_more_mutes_than_a_status_has_room_for() -> None:
     assert told.transitions() == ["open"]
 
 
-def test_ids_of_mutes_follow_from_when_they_were_created() -> None:
-    """Whoever decides first, the row is the same."""
+def test_ids_of_mutes_follow_from_the_decision_that_began_to_honour_them() -> None:
+    """As those of findings do: each time that a mute is in force has a row of its own."""
     told = life(mute(created=NOON - HOUR, ends=2 * HOUR))
+    told.tick()
     told.decide(first="ok", second="ok")
-    expected = finding_id(told.uid, "governance_mute", "mute/uid-of-quiet", NOON - HOUR)
+    expected = finding_id(told.uid, "governance_mute", "mute/uid-of-quiet", told.now)
 
     assert told.status.mutes[0].finding.id == expected

@@ -41,7 +41,6 @@ def mute(world: World, *checks: str, ends: datetime = NOON + timedelta(hours=1))
             checks=checks,
             reason="a migration",
             owner="sre",
-            created_at=NOON - timedelta(minutes=1),
             expires_at=ends,
         ),
     )

@@ -98,7 +98,6 @@ def test_what_is_honoured_is_what_was_written() -> None:
         checks=("first", "second"),
         reason="a migration",
         owner="sre",
-        created_at=NOON,
         expires_at=NOON + WEEK,
     )
     assert found.expires_at.tzinfo is UTC

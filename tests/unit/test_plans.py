@@ -16,7 +16,7 @@ from governor.domain.identity import finding_id
 from governor.domain.log import Delivered, size
 from governor.domain.plans import Feedback, decide_not_understood, validity
 from governor.domain.policies import resolve
-from governor.domain.staleness import believable, expire, expired
+from governor.domain.staleness import AHEAD, believable, expire, expired
 from governor.domain.writes import OLDEST_RIDER, causes_write, rider_due, rider_period
 from governor.errors import SpecError
 from governor.values.objectives import Direction
@@ -191,6 +191,8 @@ def test_riders_are_written_within_five_minutes(uid: str) -> None:
     assert rider_due(uid, None, life.now)
     assert rider_due(uid, life.now - period, life.now)
     assert not rider_due(uid, life.now - period + timedelta(seconds=1), life.now)
+    assert not rider_due(uid, life.now + AHEAD, life.now)
+    assert rider_due(uid, life.now + AHEAD + timedelta(seconds=1), life.now)
 
 
 def test_riders_are_spread() -> None:

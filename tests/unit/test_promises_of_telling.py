@@ -175,9 +175,9 @@ class Life:
             assert channel_of(target) is None or entry.transition in UNDER_MUTE
 
     def check_ends(self, fresh: list[tuple[Entry, str]]) -> None:
-        """Who was told that it began is told that it is over, if it is there; nobody else is."""
+        """Who was told that it began is told that it is over, away or not; nobody else is."""
         views = self.told.surroundings.channels
-        logged = {n for n, view in views.items() if view.kind not in {None, ALERTS.kind}}
+        logged = {name for name, view in views.items() if view.kind is not ALERTS.kind}
         ends = {e.finding: e for e, _ in fresh if e.transition is Transition.RESOLVE}
         for finding, end in ends.items():
             heard = {channel_of(target) for target in end.targets} - {None}

@@ -15,6 +15,7 @@ from governor.domain.identity import derives, finding_id
 from governor.domain.plans import Feedback
 from governor.domain.policies import Policy
 from governor.domain.restating import restate
+from governor.domain.surroundings import ChannelView
 from governor.domain.takeovers import Known, adopt, over
 from governor.values.outcomes import Measurement
 
@@ -346,15 +347,36 @@ def test_a_policy_that_is_suspended_meanwhile_ends_it_too() -> None:
     assert life.transitions() == ["open", "resolve"]
 
 
-def test_without_a_channel_that_can_be_told_nobody_is() -> None:
+@pytest.mark.parametrize(
+    ("channels", "owed"),
+    [({"chat": MISSING}, [channel_target("chat")]), ({"alerts": ALERTS}, [])],
+    ids=["away", "told by level"],
+)
+def test_who_is_away_is_owed_it_too(channels: dict[str, ChannelView], owed: list[str]) -> None:
+    """And where nobody is told by the log, the sink alone is."""
     life = told_life()
     life.slots("violated", "ok")
     feedback = adopted(life, row().finding)
-    life.surround(channels={"chat": MISSING})
+    life.surround(channels=channels)
     life.tick()
     life.decide(feedback)
 
-    assert [e.targets for e in life.status.pending] == [("sink",)]
+    assert [e.targets for e in life.status.pending] == [("sink", *owed)]
+
+
+def test_a_farewell_waits_for_who_is_away() -> None:
+    """It knows our finding, and would show it for ever."""
+    life = told_life()
+    life.slots("violated")
+    ours = life.check().finding
+    life.surround(channels={"chat": MISSING})
+    life.tick()
+    life.decide(adopted(life, row().finding))
+    life.surround(channels={"chat": CHAT})
+    life.decide()
+
+    (_, end) = life.to(channel_target("chat"))
+    assert (end.finding, end.resolved_reason) == (ours.id, "Superseded")
 
 
 def test_adoption_renames_every_place() -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.builders import UID, History, policy, slo
-from tests.support.deciding import CHAT, EVENTS, MISSING, mute, notify
+from tests.support.deciding import ALERTS, CHAT, EVENTS, MISSING, mute, notify
 
 from governor.api.log import Entry, Transition
 from governor.domain.bequests import POLICY_DELETED, SPECS_BYTES, bequest, legible, stuck, unsaid
@@ -95,18 +95,27 @@ def test_a_reminder_alone_says_that_a_finding_had_begun() -> None:
     assert end.targets == ("sink", "event", "channel/chat", "channel/bus")
 
 
-def test_no_channel_hears_an_end_that_its_policy_or_cluster_does_not_let_it_hear() -> None:
+def test_no_channel_hears_an_end_that_its_policy_or_kind_does_not_let_it_hear() -> None:
     quiet = violated(notify=notify("chat", resolved=False))
     history = violated(notify=notify("chat"))
     pending = history.status.pending
 
     ends = [
         *missing(quiet, quiet.status.pending),
-        *missing(history, pending, channels={"chat": MISSING}),
+        *missing(history, pending, channels={"chat": ALERTS}),
         *missing(history, pending, of=NONE_KNOWN),
     ]
 
     assert [end.targets for end in ends] == [("sink", "event")] * 3
+
+
+def test_a_channel_that_is_away_and_owed_the_beginning_is_owed_the_end() -> None:
+    """Back within a day, it hears of both."""
+    history = violated(notify=notify("chat"))
+
+    [end] = missing(history, history.status.pending, channels={"chat": MISSING})
+
+    assert end.targets == ("sink", "event", "channel/chat")
 
 
 def test_what_is_forged_and_what_belongs_to_no_finding_ends_nothing() -> None:

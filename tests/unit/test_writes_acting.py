@@ -58,7 +58,7 @@ def test_that_people_were_told_is_written(view: ChannelView) -> None:
 
 
 def test_mutes_are_written() -> None:
-    """Which, and until when; not how they are called."""
+    """Which, until when, and under which row; not how they are called."""
     told = life()
     told.surround(mutes=(mute(),))
     before = told.status
@@ -68,6 +68,7 @@ def test_mutes_are_written() -> None:
     for change, writes in (
         ({"expires_at": NOON + timedelta(days=1)}, True),
         ({"uid": "another"}, True),
+        ({"finding": ref.finding.model_copy(update={"opened_at": NOON - timedelta(days=1)})}, True),
         ({"name": "another"}, False),
     ):
         changed = after.model_copy(update={"mutes": (ref.model_copy(update=change),)})

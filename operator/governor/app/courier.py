@@ -161,7 +161,8 @@ class Courier:
     ) -> None:
         """Says again to the sink, which has these rows open, what the status knows of findings."""
         decision = Decision(policy_uid=self._key.uid, generation=generation, at=at)
-        self._sink.restate(restate(decision, policy, self._status, open_rows))
+        muting = self._services.around.mutes.of(self._key.namespace, self._key.name)
+        self._sink.restate(restate(decision, policy, self._status, open_rows, muting=muting))
 
     @property
     def waiting(self) -> bool:

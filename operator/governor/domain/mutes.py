@@ -1,16 +1,16 @@
 """Which checks are silenced until when, and the row that tells of each mute.
 
 What a mute is worth, `domain.muting` says. A mute that is honoured is like a finding: it
-opens when the decision first knows it, and is resolved at its end.
+opens when a decision begins to honour it, and is resolved when it ends. One that comes into
+force again, as its end was moved or its policy lets it once more, opens anew.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 
 from governor.api.log import Entry
 from governor.api.status import FindingRef, MuteRef
-from governor.domain.entries import Decision, Evidence, opened, resolved
-from governor.domain.identity import finding_id
+from governor.domain.entries import Decision, Evidence, open_finding, opened, resolved
 from governor.domain.muting import KEPT, reach, silences
 from governor.domain.policies import Check, Policy
 from governor.domain.surroundings import Mute
@@ -70,17 +70,37 @@ def tell(
         evidence = Evidence(severity="info", reason=reason, message=f"mute {ref.name} has ended")
         told.append(resolved(decision, ref.finding, row_of(ref.uid), evidence, reason))
     for mute in by_uid.values():
-        finding = _row(decision.policy_uid, mute)
-        told.append(opened(decision, finding, row_of(mute.uid), _evidence(mute, policy)))
-        now_known.append(
-            MuteRef(uid=mute.uid, name=mute.name, finding=finding, expires_at=mute.expires_at)
-        )
+        finding = open_finding(decision, GOVERNANCE_MUTE, row_of(mute.uid))
+        told.append(_opened(decision, finding, mute, policy))
+        now_known.append(ref_of(mute, finding))
     return tuple(now_known), tuple(told)
 
 
-def is_of(check: str, mutes: Iterable[Mute]) -> bool:
-    """Whether a row's `check_name` names one of these mutes."""
-    return check in {row_of(mute.uid) for mute in mutes}
+def again(
+    decision: Decision, known: Iterable[MuteRef], mutes: Iterable[Mute], policy: Policy
+) -> Iterator[Entry]:
+    """The beginnings of the mutes that are in force, said once more.
+
+    Args:
+        decision: when they are said.
+        known: those that the status knows.
+        mutes: those that are honoured; the end of any other is decided next.
+        policy: theirs.
+    """
+    refs = {ref.uid: ref for ref in known}
+    for mute in mutes:
+        if mute.uid in refs:
+            yield _opened(decision, refs[mute.uid].finding, mute, policy)
+
+
+def named(check: str, mutes: Iterable[Mute]) -> Mute | None:
+    """The one of these mutes that a row's `check_name` names."""
+    return next((mute for mute in mutes if row_of(mute.uid) == check), None)
+
+
+def ref_of(mute: Mute, finding: FindingRef) -> MuteRef:
+    """A mute as the status knows it; `finding` is its row."""
+    return MuteRef(uid=mute.uid, name=mute.name, finding=finding, expires_at=mute.expires_at)
 
 
 def row_of(uid: str) -> str:
@@ -88,21 +108,12 @@ def row_of(uid: str) -> str:
     return _PLACE + uid
 
 
-def _row(policy_uid: str, mute: Mute) -> FindingRef:
-    """A mute has one row for all its life, whatever becomes of the status."""
-    return FindingRef(
-        id=finding_id(policy_uid, GOVERNANCE_MUTE, row_of(mute.uid), mute.created_at),
-        event_type=GOVERNANCE_MUTE,
-        opened_at=mute.created_at,
-    )
-
-
-def _evidence(mute: Mute, policy: Policy) -> Evidence:
-    """What is known at its beginning: whom it silences then, and whom not."""
+def _opened(decision: Decision, finding: FindingRef, mute: Mute, policy: Policy) -> Entry:
+    """Tells whom the mute silences at this time, and whom not."""
     found = reach(mute, policy)
     kept = f"; {KEPT}: {found.kept}" if found.kept else ""
     said = f"mute {mute.name} of {mute.owner} silences {found.what}"
-    return Evidence(
+    evidence = Evidence(
         severity="info",
         reason="Muted",
         message=flat(f"{said} until {in_seconds(mute.expires_at)}: {mute.reason}{kept}"),
@@ -114,3 +125,4 @@ def _evidence(mute: Mute, policy: Policy) -> Evidence:
         },
         lists={"checks": found.checks},
     )
+    return opened(decision, finding, row_of(mute.uid), evidence)

@@ -100,7 +100,7 @@ def mute_of(body: Mapping[str, Any]) -> Mute | None:
     created = _created_at(body)
     if not created < spec.expires_at <= created + LONGEST:
         return None
-    return _mute(body, spec, created)
+    return _mute(body, spec)
 
 
 def policy_named(body: Mapping[str, Any]) -> str:
@@ -161,7 +161,7 @@ def _accepted(
             f"there is no GovernancePolicy {name} in namespace {namespace} that can be understood"
         )
         return "False", POLICY_NOT_FOUND, f"{told}: create or mend it, or name another in policyRef"
-    mute = _mute(body, spec, created)
+    mute = _mute(body, spec)
     verdict = _over_checks(mute, name, policy)
     if verdict[0] == "True" and mute in rivals and mute not in honoured(rivals, policy, now):
         why = f"GovernancePolicy {name} has {MOST} mutes that end later, and no more are honoured"
@@ -194,14 +194,13 @@ def _may_be_muted(policy: Policy, severity: str) -> bool:
     return policy.mutes == "Allowed"
 
 
-def _mute(body: Mapping[str, Any], spec: MuteSpec, created: datetime) -> Mute:
+def _mute(body: Mapping[str, Any], spec: MuteSpec) -> Mute:
     return Mute(
         uid=body["metadata"]["uid"],
         name=body["metadata"]["name"],
         checks=spec.checks or (),
         reason=spec.reason,
         owner=spec.owner,
-        created_at=created,
         expires_at=spec.expires_at.astimezone(UTC),
     )
 

@@ -59,9 +59,11 @@ def tell(
     Returns:
         The open findings of which something is told now.
     """
-    if notify is None or all(view.kind is None for view in channels.values()):
+    if notify is None:
         return {}
-    logged = by_log(channels)
+    logged = tuple(name for name in by_log(channels) if channels[name].kind is not None)
+    if all(view.kind is None for view in channels.values()):
+        loud = ()  # nobody is there to be told of what is open
     now_told = {}
     at = decision.at.replace(microsecond=0)
     behind = {target for entry in draft.entries for target in entry.targets}
@@ -83,19 +85,16 @@ def tell(
             _remind(decision, place, finding, aware, draft)
             now_told[finding.id] = Told(at=at, to=heard)
     if notify.resolved:
-        for entry in list(draft.added(Transition.RESOLVE)):
-            known = told.get(entry.finding) if entry.finding else None
-            heard = (known and known.told_to) or ()
-            if ends := tuple(name for name in logged if name in heard):
-                draft.aim(entry.id, _targets(ends))
+        _aim_ends(draft, by_log(channels), told)
     return now_told
 
 
 def by_log(channels: Mapping[str, ChannelView]) -> tuple[str, ...]:
-    """Those that can be told, but Alertmanagers, which are told by level."""
-    return tuple(
-        name for name, view in channels.items() if view.kind not in (None, ChannelKind.LEVEL)
-    )
+    """Those that the log tells: all but Alertmanagers, which are told by level.
+
+    Also one that can't be used for a while, of which nobody knows how it is told.
+    """
+    return tuple(name for name, view in channels.items() if view.kind is not ChannelKind.LEVEL)
 
 
 def owed(pending: Sequence[Entry], channels: Mapping[str, ChannelView]) -> tuple[Entry, ...]:
@@ -104,12 +103,12 @@ def owed(pending: Sequence[Entry], channels: Mapping[str, ChannelView]) -> tuple
     Nothing is owed to a channel that the policy no longer names, or that is told by level
     now; one that can't be used for a while is owed it all.
     """
+    kept = by_log(channels)
     over = [
         Delivered(entry=entry.id, target=target)
         for entry in pending
         for target in entry.targets
-        if (name := channel_of(target)) is not None
-        and (name not in channels or channels[name].kind is ChannelKind.LEVEL)
+        if (name := channel_of(target)) is not None and name not in kept
     ]
     return clear(pending, over)
 
@@ -152,6 +151,15 @@ def _open(
         draft.aim(opening, _targets(names))
     elif names:
         draft.add(_entry(decision, place, finding, Transition.OPEN, _targets(names)))
+
+
+def _aim_ends(draft: Draft, names: Sequence[str], told: Mapping[UUID, FindingRef]) -> None:
+    """At those that heard of the beginning; one that is away now can hear it when it is back."""
+    for entry in list(draft.added(Transition.RESOLVE)):
+        known = told.get(entry.finding) if entry.finding else None
+        heard = (known and known.told_to) or ()
+        if ends := tuple(name for name in names if name in heard):
+            draft.aim(entry.id, _targets(ends))
 
 
 def _remind(

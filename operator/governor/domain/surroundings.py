@@ -16,7 +16,6 @@ class Mute:
     """Empty: all of them, and the findings of the policy as a whole."""
     reason: str
     owner: str
-    created_at: datetime
     expires_at: datetime
 
 
@@ -39,7 +38,7 @@ class ChannelView:
     """None: it may not be told, and `fault` says why."""
     fault: tuple[str, str] | None = None
     """`ChannelNotFound`, `ChannelForbidden` or `ChannelInvalid`, and a message with the remedy.
-    Of a channel with a kind: what it is owed waits until it is mended."""
+    What the channel is owed waits until that is mended."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

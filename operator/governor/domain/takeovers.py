@@ -17,7 +17,7 @@ from governor.domain.episodes import CHECK_REMOVED
 from governor.domain.governance import CHECK_BLIND, OF_THE_POLICY
 from governor.domain.identity import finding_id
 from governor.domain.log import SUPERSEDED
-from governor.domain.mutes import GOVERNANCE_MUTE, REMOVED, is_of
+from governor.domain.mutes import GOVERNANCE_MUTE, REMOVED, named, ref_of
 from governor.domain.places import places
 from governor.domain.policies import Policy
 from governor.domain.surroundings import Mute
@@ -51,6 +51,9 @@ def adopt(status: PolicyStatus, adopted: Mapping[UUID, FindingRef]) -> PolicySta
                 f.model_copy(update={"finding": _renamed(f.finding, adopted)})
                 for f in status.findings
             ),
+            "mutes": tuple(
+                m.model_copy(update={"finding": _renamed(m.finding, adopted)}) for m in status.mutes
+            ),
         }
     )
 
@@ -66,15 +69,24 @@ def take_over(
 ) -> tuple[PolicyStatus, tuple[Entry, ...]]:
     """Makes the sink's open findings the status's own, to be judged like any other.
 
-    One whose check is gone is resolved. One that the status or the log knows, as open or as
-    ended, is left to them; so is one that the status can tell to be over, which is said
-    again to the sink, and one whose id is not of our making.
+    One whose check is gone is resolved; so is one of a mute that is not honoured. One that the
+    status or the log knows, as open or as ended, is left to them; so is one that the status
+    can tell to be over, which is said again to the sink, and one whose id is not of our making.
+
+    Args:
+        decision: what is decided at once.
+        policy: what is tolerated.
+        status: before anything is judged.
+        pending: the log.
+        open_rows: what the sink has open.
+        mutes: those that are honoured.
     """
     unknown = [
         row for row in open_rows if _foreign_to(status, pending, row) and over(status, row) is None
     ]
     checks = {check.name: check for check in status.checks}
     findings = {finding.event_type: finding for finding in status.findings}
+    muting = {ref.uid: ref for ref in status.mutes}
     events = {check.name: check.event_type for check in policy.checks}
     told = []
     for row in unknown:
@@ -98,11 +110,17 @@ def take_over(
             slot = "blind" if finding.event_type == CHECK_BLIND else "finding"
             if getattr(check, slot) is None:
                 checks[row.check] = check.model_copy(update={slot: finding})
-        elif not is_of(row.check, mutes):  # a mute's row opens with the mute, again if need be
+        elif mute := named(row.check, mutes):
+            muting.setdefault(mute.uid, ref_of(mute, row.finding))
+        else:
             told.append(_removed(decision, row))
     return (
         status.model_copy(
-            update={"checks": tuple(checks.values()), "findings": tuple(findings.values())}
+            update={
+                "checks": tuple(checks.values()),
+                "findings": tuple(findings.values()),
+                "mutes": tuple(muting.values()),
+            }
         ),
         tuple(told),
     )
@@ -152,7 +170,7 @@ def farewells(
         status: with the findings under our ids.
         pending: the log, with our ids.
         adopted: our finding's id → the sink's finding.
-        channels: those that can be told.
+        channels: those that the log tells.
     """
     if not adopted or policy.notify is None or not policy.notify.resolved:
         return

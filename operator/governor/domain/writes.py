@@ -4,6 +4,7 @@ import hashlib
 from datetime import datetime, timedelta
 
 from governor.api.status import CheckStatus, PolicyStatus
+from governor.domain.staleness import AHEAD
 
 OLDEST_RIDER = timedelta(minutes=5)
 _JITTER_SECONDS = 60
@@ -24,14 +25,17 @@ def rider_period(uid: str) -> timedelta:
 
 
 def rider_due(uid: str, written: datetime | None, now: datetime) -> bool:
-    """Whether values that wait for a write have waited long enough."""
-    return written is None or now - written >= rider_period(uid)
+    """Whether values that wait for a write have waited long enough.
+
+    What was written by a clock that was ahead claims to be valid when it no longer is.
+    """
+    return written is None or now - written >= rider_period(uid) or written > now + AHEAD
 
 
 def owes(status: PolicyStatus) -> bool:
     """Whether something of a status is to be told, or told again: so it must be ours first."""
     return (
-        bool(status.pending)
+        bool(status.pending or status.mutes)
         or any(each.finding or each.last_finding for each in status.findings)
         or any(
             each.finding or each.last_finding or each.blind or each.last_blind
@@ -49,7 +53,7 @@ def _essence(status: PolicyStatus) -> tuple[object, ...]:
         tuple((c.type, c.status, c.reason) for c in status.conditions),
         tuple(_check_essence(check) for check in status.checks),
         status.findings,
-        tuple((mute.uid, mute.expires_at) for mute in status.mutes),
+        tuple((mute.uid, mute.finding, mute.expires_at) for mute in status.mutes),
         tuple((e.id, e.targets) for e in status.pending),
     )
 
