@@ -1,5 +1,6 @@
 """Every LeaseStore keeps to the same rules: the double and the real API server."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,7 @@ from governor.adapters.kubernetes.connection import Connection
 from governor.adapters.kubernetes.lease_store import LEASE, KubernetesLeaseStore
 from governor.adapters.memory.lease_store import InMemoryLeaseStore
 from governor.app.ports import LeaseStore
-from governor.domain.leases import Lease, released
+from governor.domain.leases import Lease, released, taken
 from governor.errors import ConflictError
 from governor_local.stack import Stack
 
@@ -84,3 +85,23 @@ async def test_what_somebody_made_of_it_reads_as_nobodys(
 
     assert found is not None
     assert (found[1].holder, found[1].epoch) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    "time", ["0001-01-01T00:00:00.000000+14:00", "9999-12-31T23:59:59.000000Z"]
+)
+async def test_whatever_times_somebody_wrote_into_it_can_be_read(
+    stack: Stack, connection: Connection, namespace: str, time: str
+) -> None:
+    """The first one comes back in the year 0."""
+    store = KubernetesLeaseStore(connection, namespace=namespace)
+    await store.create(FIRST)
+    times = json.dumps({"spec": {"acquireTime": time, "renewTime": time}})
+    stack.kubectl("patch", "lease", LEASE, "-n", namespace, "--type=merge", "-p", times)
+
+    version, lease = await store.read() or ("", FIRST)
+
+    assert lease != FIRST
+    after = taken(lease, "two", NOW, highest_epoch=0)
+    await store.replace(version, after)
+    assert (await store.read() or ("", FIRST))[1] == after

@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import pytest
 from tests.support.builders import UID, History, spec
+from tests.support.forged import NEVER, forged
 
 from governor.adapters.kubernetes.connection import Connection
 from governor.adapters.kubernetes.orphan_store import LABEL, KubernetesOrphanStore
@@ -98,6 +99,11 @@ async def test_config_maps_of_others_are_none_of_its_business(
         {"policy.json": json.dumps(X), "pending.json": '[{"id": 7}]'},
         {"policy.json": json.dumps(X), "pending.json": "[]", "specs.json": '{"one": {}}'},
         {"policy.json": json.dumps(X | {"uid": "y"}), "pending.json": "[]"},
+        *(
+            {"policy.json": json.dumps(X), "pending.json": json.dumps(log)}
+            for time in (*NEVER, "2026-02-03T04:05:06")
+            for log in [forged("drift", "pending[].decidedAt", time)["pending"]]
+        ),
     ],
 )
 async def test_one_that_somebody_spoiled_is_named_and_hides_no_other(

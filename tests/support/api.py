@@ -40,6 +40,18 @@ class Api:
         found: list[dict[str, Any]] = self._asked("GET", path)["items"]
         return found
 
+    def get(self, path: str) -> dict[str, Any]:
+        """The object of that path."""
+        return self._asked("GET", path)
+
+    def put(self, path: str, body: Mapping[str, Any]) -> None:
+        """That is there from now on, instead of what was."""
+        self._asked("PUT", path, json=body)
+
+    def empty(self, path: str) -> None:
+        """All objects below a path go; one that a finalizer holds back goes later."""
+        self._asked("DELETE", path)
+
     def policies(self, namespace: str) -> list[dict[str, Any]]:
         """All policies of a namespace."""
         return self.items(_path("governancepolicies", namespace))
@@ -63,6 +75,12 @@ class Api:
         path = f"{_path_of(manifest)}/{manifest['metadata']['name']}"
         merge = {"Content-Type": "application/merge-patch+json"}
         return self._asked("PATCH", path, json={"spec": manifest["spec"]}, headers=merge)
+
+    def replace(self, policy: Mapping[str, Any]) -> dict[str, Any]:
+        """All of a version of a policy but its status; the policy as it is then."""
+        meta = policy["metadata"]
+        path = _path("governancepolicies", meta["namespace"], meta["name"])
+        return self._asked("PUT", path, json=policy)
 
     def delete(self, plural: str, name: str, namespace: str) -> None:
         """An object goes."""

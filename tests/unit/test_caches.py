@@ -4,6 +4,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from tests.support.world import HandClock
 
 from governor.app.caches import LATELY, Caches
@@ -40,6 +41,29 @@ class Ear:
             self.heard.append((f"{method} {kind}".strip(), name))
 
         return told
+
+
+class Choosy(Ear):
+    """One who can't take in some objects, for a bug."""
+
+    def __init__(self, *odd: str) -> None:
+        super().__init__()
+        self._odd = odd
+
+    def lost(self, policy: Json) -> None:
+        self.seen(Kind.POLICIES, policy)
+
+    def seen(self, kind: Kind, body: Json) -> None:
+        self._take(body["metadata"]["uid"])
+        self.heard.append((f"seen {kind}", body["metadata"]["uid"]))
+
+    def gone(self, kind: Kind, key: ObjectKey) -> None:
+        self._take(key.uid)
+        self.heard.append((f"gone {kind}", key.uid))
+
+    def _take(self, uid: str) -> None:
+        if uid in self._odd:
+            raise ValueError("a bug")
 
 
 def body(uid: str, version: int = 1, **status: Any) -> Json:
@@ -111,6 +135,35 @@ async def listened(known: Caches, ear: Ear) -> None:
     """To the end of the beginning."""
     async with known.relayed_to(ear):
         pass
+
+
+async def test_one_object_that_can_not_be_taken_in_hides_no_other(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Or whoever may write one could end each term as it begins."""
+    known, ear = caches(), Choosy("s", "p1", "p3")
+    known.seen(Kind.SOURCES, body("other"))
+    known.seen(Kind.POLICIES, body("p3"))
+    known.gone(Kind.POLICIES, key("p3"))
+    async with known.relayed_to(ear):
+        for uid in ("p1", "p2"):
+            known.seen(Kind.POLICIES, body(uid, 2))
+        known.gone(Kind.POLICIES, key("p1"))
+        known.gone(Kind.POLICIES, key("p2"))
+
+    assert ear.heard == [
+        ("seen namespaces", "n"),
+        ("seen governancesources", "other"),
+        ("seen governancechannels", "c"),
+        ("seen governancemutes", "m"),
+        ("listed", ""),
+        ("policy_tick", "p1"),
+        ("seen governancepolicies", "p2"),
+        ("seen governancepolicies", "p2"),
+        ("gone governancepolicies", "p2"),
+    ]
+    said = [record.__dict__["object"] for record in caplog.records]
+    assert said == ["s", "p3", "p1", "p1", "p1"]
 
 
 async def test_what_comes_while_somebody_listens_is_passed_on_and_nothing_after() -> None:

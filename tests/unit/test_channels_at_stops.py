@@ -1,7 +1,7 @@
 """Stops, outages and changed specs while channels are owed something."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import pytest
@@ -9,7 +9,8 @@ from tests.support.builders import slo, spec
 from tests.support.world import World
 
 from governor.api.status import PolicyStatus
-from governor.app.ports import Json, ObjectKey
+from governor.app.ports import DispatchRecord, Json, ObjectKey
+from governor.app.terms import GRACE_SECONDS
 from governor.domain.surroundings import ChannelKind
 from governor.errors import DeliveryError
 
@@ -58,6 +59,30 @@ async def test_a_stop_writes_down_what_a_chat_was_told(world: World) -> None:
     await world.restart(key)
     await world.settled(key, "Violated")
     assert world.around.heard("chat") == [("open", "autonomy-rate")]
+
+
+async def test_a_sink_that_hangs_keeps_no_stop_from_writing_what_a_chat_was_told(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What has come of work items is not asked for any more."""
+    answer = world.around.answering = asyncio.Event()
+    world.say(autonomy_rate="violated")
+    key = world.apply(slo(dispatch={"executor": "hermes"}), notify=NOTIFY)
+    await world.until(lambda: bool(world.around.told) and world.rows() != [])
+    world.clock.forward(60)  # so that the answer known is too old
+
+    async def hanging(policy_uid: str) -> Sequence[DispatchRecord]:
+        del policy_uid
+        await asyncio.Event().wait()
+        return ()
+
+    monkeypatch.setattr(world.sink, "dispatches", hanging)
+    stop = asyncio.create_task(world.scheduler.stop(GRACE_SECONDS))
+    await asyncio.sleep(0)
+    answer.set()
+    await stop
+
+    assert not [targets for _, targets in pending(world, key) if "channel/chat" in targets]
 
 
 async def test_a_channel_that_rests_keeps_no_stop_from_writing_what_others_were_told(
@@ -153,8 +178,8 @@ async def test_a_process_that_never_saw_a_generation_asks_the_sink_for_its_texts
     world.store.change_spec(key, spec(slo("a"), slo("b"), notify=NOTIFY))
     if sink == "down":
         world.sink.down = "stopped"
-    world.around.dead.clear()
     await world.restart(key)
+    world.around.dead.clear()  # not before: the old process would tell with what it knows
     await world.until(lambda: len(world.around.told) == 2)
 
     steps = [notice.steps == ("stop the line",) for _, notice in world.around.told]

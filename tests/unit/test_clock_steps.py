@@ -75,3 +75,17 @@ async def test_what_changes_after_a_step_is_found_in_the_next_slot(
     assert world.rows() == episodes * [("autonomy-rate", SLO, True)]
     assert world.reasons() == episodes * ["FindingOpened", "FindingResolved"]
     assert all(row["opened_at"] <= row["resolved_at"] for row in world.sink.events.values())
+
+
+async def test_a_status_of_a_clock_that_was_ahead_does_not_claim_to_be_valid(world: World) -> None:
+    """Written anew in the next slot though nothing else has changed: its times are wrong."""
+    key = world.apply(slo())
+    await world.settled(key, "Ok")
+    world.clock.forward(-DAY)
+    world.slot(key)
+
+    def honest() -> bool:
+        until = PolicyStatus.model_validate(world.store.peek(key)["status"]).valid_until
+        return until is not None and until <= world.clock.now() + timedelta(minutes=16)
+
+    await world.until(honest)

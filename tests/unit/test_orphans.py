@@ -1,5 +1,6 @@
 """What deleted policies left is told: from where no deletion reaches it, once, and truly."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -179,3 +180,35 @@ async def test_a_channel_that_never_hears_is_given_up_after_a_day(
     await world.until(lambda: not world.left.kept)
 
     assert world.rows() == [("autonomy-rate", SLO, True)]
+
+
+async def test_a_stop_writes_down_what_a_chat_was_told_of_a_deleted_policy(world: World) -> None:
+    """The message was sent when the stop came: the next process does not repeat it."""
+    key = await violated(world, notify=NOTIFY)
+    answer = world.around.answering = asyncio.Event()
+    world.delete(key)
+    await world.until(lambda: len(world.around.heard("chat")) == 2)
+    settling = asyncio.create_task(world.orphans.settle(5))
+    await asyncio.sleep(0)
+    answer.set()
+    await settling
+    assert not world.left.kept
+
+    await world.restart()
+    await world.orphans.settle(5)
+    assert world.around.heard("chat") == [("open", "autonomy-rate"), ("resolve", "autonomy-rate")]
+
+
+async def test_what_is_not_told_when_a_stop_is_over_is_the_next_leaders(world: World) -> None:
+    """It stays kept."""
+    key = await violated(world, notify=NOTIFY)
+    world.around.dead["chat"] = DeliveryError("connection refused")
+    world.delete(key)
+    await world.until(lambda: world.rows() == [("autonomy-rate", SLO, True)])
+    await world.orphans.settle(5)
+    assert world.left.kept
+
+    world.around.dead.clear()
+    await world.restart()
+    await world.until(lambda: not world.left.kept)
+    assert world.around.heard("chat") == [("open", "autonomy-rate"), ("resolve", "autonomy-rate")]

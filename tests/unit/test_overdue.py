@@ -47,7 +47,7 @@ def evaluated(policy: Policy, **ago: float) -> PolicyStatus:
 
 def standing(policy: Policy | None, status: PolicyStatus, **other: Any) -> Standing:
     """One that runs since yesterday, measures nothing and did not fail."""
-    given = {"since": LONG_AGO, "under_way": {}, "failed_at": None} | other
+    given = {"since": LONG_AGO, "under_way": {}, "failed_at": None, "queued": False} | other
     return Standing(uid=UID, policy=policy, status=status, **given)
 
 
@@ -144,6 +144,11 @@ def test_a_turn_that_failed_excuses_for_a_while() -> None:
     assert excused(failed, NOON + FAILURE_EXCUSES - seconds(1))
     assert not excused(failed, NOON + FAILURE_EXCUSES)
     assert not excused(standing(MINUTELY, PolicyStatus()), NOON)
+
+
+def test_one_that_waits_for_others_to_begin_is_excused() -> None:
+    """However long that takes: it stands behind them, not still."""
+    assert excused(standing(MINUTELY, PolicyStatus(), queued=True), NOON)
 
 
 @given(

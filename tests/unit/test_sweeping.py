@@ -8,9 +8,12 @@ import pytest
 from tests.support.builders import slo
 from tests.support.world import World
 
-from governor.app import attempts
+from governor.app import attempts, measuring, sweeping
 from governor.app.ports import ObjectKey
-from governor.app.sweeping import Sweeper
+from governor.app.running import PolicyRunner
+from governor.app.services import BEGINNERS
+from governor.app.sweeping import Sweeper, standing_of
+from governor.domain.overdue import Standing
 
 
 class Sweeping(World):
@@ -98,6 +101,30 @@ async def test_an_episode_is_said_once(world: Sweeping, caplog: pytest.LogCaptur
     await world.until(lambda: not next(iter(world.scheduler)).measuring.under_way)
     await world.sweeper.sweep()
     assert caplog.records[-1].message == "no policy is overdue any more"
+
+
+async def test_one_that_can_not_be_looked_at_keeps_nobody_from_being_swept(
+    world: Sweeping, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A bug that shows with one policy is named in the log, once."""
+    broken, other = world.apply(slo(), name="broken"), world.apply(slo(), name="other")
+    await world.settled(broken, "Ok")
+    await world.settled(other, "Ok")
+
+    def looked_at(runner: PolicyRunner) -> Standing:
+        if runner.subject.key == broken:
+            raise ArithmeticError
+        return standing_of(runner)
+
+    monkeypatch.setattr(sweeping, "standing_of", looked_at)
+    world.say(autonomy_rate="violated")
+    world.forward(181)
+    for _ in range(2):
+        await world.sweeper.sweep()
+    await world.settled(other, "Violated")
+
+    [complaint] = [record for record in caplog.records if record.exc_info]
+    assert vars(complaint)["policy"] == "broken"
 
 
 async def test_what_nothing_moves_is_told_as_stuck(world: Sweeping) -> None:
@@ -188,3 +215,23 @@ async def test_others_get_their_turn_in_a_sweep_of_many(world: Sweeping) -> None
     await world.sweeper.sweep()
     assert turns - before >= 2
     task.cancel()
+
+
+async def test_a_crowd_behind_slow_beginners_is_no_standstill(
+    world: Sweeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Overdue, and counted; a restart would have all of them begin anew."""
+    monkeypatch.setattr(measuring, "PATIENCE", 60)
+    gate = world.measurer.gates["slow"] = asyncio.Event()
+    for number in range(BEGINNERS):
+        world.apply(slo("slow"), name=f"beginner-{number:03}")
+    last = world.apply(slo())
+    await world.until(lambda: world.measurer.calls["slow"] == BEGINNERS)
+    for _ in range(3):
+        world.forward(180)
+        await world.sweeper.sweep()
+    assert world.telemetry.overdue_now == 1
+    assert world.stuck[-1] == []
+
+    gate.set()
+    await world.settled(last, "Ok")

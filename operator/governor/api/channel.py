@@ -3,7 +3,6 @@
 Defaults are applied where a channel is put to use: `adapters.channels`.
 """
 
-from datetime import datetime
 from typing import Annotated
 
 from pydantic import Field
@@ -20,6 +19,7 @@ from governor.api.servers import (
     addressed,
 )
 from governor.values.model import SpecModel, StatusModel
+from governor.values.moments import Time
 from governor.values.rules import Distinct, Rule
 
 
@@ -149,7 +149,7 @@ class ChannelStatus(StatusModel):
     observed_generation: Annotated[int, Field(ge=0)] | None = None
     """The generation of the spec that this status is about."""
 
-    last_delivered: datetime | None = None
+    last_delivered: Time | None = None
     """When the channel, or a replica of it, last took something; lags a minute at most."""
 
     conditions: Conditions = ()

@@ -1,11 +1,11 @@
 """The condition type that all resources share."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from governor.values.model import StatusModel
+from governor.values.moments import Time
 from governor.values.rules import Keyed
 
 
@@ -27,7 +27,7 @@ class Condition(StatusModel):
     observed_generation: Annotated[int, Field(ge=0)] = 0
     """The generation of the spec that the condition is about."""
 
-    last_transition_time: datetime
+    last_transition_time: Time
     """When the status last changed."""
 
 

@@ -3,7 +3,6 @@
 Bounds are wide on purpose, as in `api.status`.
 """
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
 from uuid import UUID
@@ -11,6 +10,7 @@ from uuid import UUID
 from pydantic import Field
 
 from governor.values.model import StatusModel
+from governor.values.moments import Time
 from governor.values.objectives import Direction
 from governor.values.rules import Distinct
 
@@ -86,10 +86,10 @@ class Entry(StatusModel):
     finding: UUID | None = None
     """The finding's id, if the transition belongs to one."""
 
-    opened_at: datetime | None = None
+    opened_at: Time | None = None
     """When the finding was opened."""
 
-    decided_at: datetime
+    decided_at: Time
     """When the transition was decided."""
 
     resolved_reason: Word | None = None

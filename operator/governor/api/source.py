@@ -3,7 +3,6 @@
 Defaults are applied where a source is put to use: `adapters.postgres`, `adapters.prometheus`.
 """
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -22,6 +21,7 @@ from governor.api.servers import (
 from governor.probes.base import Access
 from governor.values.durations import Timeout
 from governor.values.model import SpecModel, StatusModel
+from governor.values.moments import Time
 from governor.values.rules import Distinct, Rule, spelled
 
 RELATIONS = ("playbooks", "knowledge_entries", "incident_evidence", "auto_repair_executions")
@@ -210,7 +210,7 @@ class SourceStatus(StatusModel):
     server_version: Annotated[str, Field(max_length=200)] | None = None
     """The server's product and version, as it told at the latest successful probing."""
 
-    last_probed: datetime | None = None
+    last_probed: Time | None = None
     """When the server was last probed."""
 
     conditions: Conditions = ()

@@ -4,7 +4,6 @@ Bounds are wide on purpose: a status that the API server refuses is a run that n
 happened. What writes it stays far below them.
 """
 
-from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
@@ -13,6 +12,7 @@ from pydantic import Field
 from governor.api.conditions import Conditions
 from governor.api.log import Count, Entry, Message, Word
 from governor.values.model import ATOMIC, StatusModel
+from governor.values.moments import Time
 from governor.values.reasons import Reason, Verdict
 from governor.values.rules import VALIDATIONS, Distinct, Keyed
 
@@ -49,10 +49,10 @@ class FindingRef(StatusModel):
     event_type: Word
     """The kind of finding, such as trust_drift."""
 
-    opened_at: datetime
+    opened_at: Time
     """When it was opened."""
 
-    last_told_at: datetime | None = None
+    last_told_at: Time | None = None
     """When it was last decided to tell people of it, through channels. None: not yet."""
 
     told_to: Annotated[tuple[Word, ...], Field(max_length=32), Distinct()] | None = None
@@ -62,7 +62,7 @@ class FindingRef(StatusModel):
 class LastFinding(FindingRef):
     """The latest finding that was resolved."""
 
-    resolved_at: datetime
+    resolved_at: Time
     """When it was resolved."""
 
     reason: Word
@@ -95,10 +95,10 @@ class DispatchStatus(StatusModel):
     attempts: Count = 0
     """How often an executor has tried."""
 
-    created_at: datetime
+    created_at: Time
     """When it was created."""
 
-    finished_at: datetime | None = None
+    finished_at: Time | None = None
     """When it succeeded, failed, was skipped or cancelled."""
 
 
@@ -129,10 +129,10 @@ class CheckStatus(StatusModel):
     samples: Count | None = None
     """How many things the value was computed from, where the probe knows."""
 
-    last_evaluated: datetime | None = None
+    last_evaluated: Time | None = None
     """When the check was last run."""
 
-    since: datetime | None = None
+    since: Time | None = None
     """Since when the verdict is what it is."""
 
     digest: Word = ""
@@ -144,16 +144,16 @@ class CheckStatus(StatusModel):
     successes: Count = 0
     """Ok or Warning runs in a row, as far as the success threshold."""
 
-    blind_since: datetime | None = None
+    blind_since: Time | None = None
     """Since when the check can't be measured, as the CheckBlind Event told."""
 
     blind_runs: Count = 0
     """Error or NoData runs in a row, as far as selfFailure.blindAfter."""
 
-    counted_slot: datetime | None = None
+    counted_slot: Time | None = None
     """The latest slot that violations or successes have counted."""
 
-    blind_slot: datetime | None = None
+    blind_slot: Time | None = None
     """The latest slot that blindRuns has counted."""
 
     finding: FindingRef | None = None
@@ -174,7 +174,7 @@ class CheckStatus(StatusModel):
     suppressed: Word | None = None
     """OpenReview: reminders rest, as the work item in dispatch is under way."""
 
-    muted_until: datetime | None = None
+    muted_until: Time | None = None
     """Until when a GovernanceMute silences the check."""
 
 
@@ -226,7 +226,7 @@ class MuteRef(StatusModel):
     finding: FindingRef
     """Its row in the database, of event type governance_mute."""
 
-    expires_at: datetime
+    expires_at: Time
     """When it ends."""
 
 
@@ -262,10 +262,10 @@ class PolicyStatus(StatusModel):
     verdict: Literal["Violated", "Error", "NoData", "Warning", "Ok", "Suspended"] | None = None
     """The worst check's verdict; Suspended while the policy is."""
 
-    last_evaluated: datetime | None = None
+    last_evaluated: Time | None = None
     """When a check of the policy was last run."""
 
-    valid_until: datetime | None = None
+    valid_until: Time | None = None
     """Past this time the status can't be believed: the operator may be down."""
 
     last_handled_run_now: Word | None = None

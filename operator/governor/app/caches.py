@@ -6,12 +6,13 @@ that was long on its way.
 """
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 from governor.app.ports import Clock, Json, Kind, ObjectKey
 from governor.domain.leases import made_up
@@ -19,6 +20,8 @@ from governor.domain.leases import made_up
 LATELY = timedelta(minutes=1)
 """Of a policy that went so long ago, another leader may not have seen to what it left; after
 that, what it could not get told was copied."""
+
+_log = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
@@ -80,12 +83,12 @@ class Caches:
         up the Lease's renewal for so long that the term is over before it has begun.
         """
         for kind in (Kind.NAMESPACES, Kind.SOURCES, Kind.CHANNELS, Kind.MUTES):
-            for body in self._shelves[kind].bodies.values():
-                listener.seen(kind, body)
+            for key, body in self._shelves[kind].bodies.items():
+                _safely(key, listener.seen, kind, body)
         listener.listed()
         self._forget_long_gone()
         for _, policy in self._lately:
-            listener.lost(policy)
+            _safely(ObjectKey.of(policy), listener.lost, policy)
         self._listeners = (listener,)
         self._untold = dict.fromkeys(self._shelves[Kind.POLICIES].bodies)
         try:
@@ -109,7 +112,7 @@ class Caches:
             self._ticks.setdefault(key.uid, None)
             self._untold.pop(key, None)
         for listener in self._listeners:
-            listener.seen(kind, body)
+            _safely(key, listener.seen, kind, body)
 
     def gone(self, kind: Kind, key: ObjectKey) -> None:
         """An object was deleted."""
@@ -124,7 +127,7 @@ class Caches:
         if kind is Kind.POLICIES:
             self._lately.append((self._clock.now(), body))
         for listener in self._listeners:
-            listener.gone(kind, key)
+            _safely(key, listener.gone, kind, key)
 
     def unwatched(self, kind: Kind) -> None:
         """The kind was not watched for a while."""
@@ -147,9 +150,9 @@ class Caches:
     def _tell(self, key: ObjectKey) -> None:
         del self._untold[key]
         for listener in self._listeners:
-            listener.seen(Kind.POLICIES, self._shelves[Kind.POLICIES].bodies[key])
+            _safely(key, listener.seen, Kind.POLICIES, self._shelves[Kind.POLICIES].bodies[key])
             if tick := self._ticks[key.uid]:
-                listener.policy_tick(key.uid, tick)
+                _safely(key, listener.policy_tick, key.uid, tick)
 
     def _forget_long_gone(self) -> None:
         now = self._clock.now()
@@ -160,3 +163,12 @@ class Caches:
         epoch = (policy.get("status") or {}).get("epoch")
         if isinstance(epoch, int) and not made_up(epoch, self._clock.now()):
             self.highest_epoch = max(self.highest_epoch, epoch)
+
+
+def _safely(about: ObjectKey, tell: Callable[..., None], *arguments: Any) -> None:
+    """Tells of one object: what goes wrong is logged, or it would hide all others from a term."""
+    try:
+        tell(*arguments)
+    except Exception:  # noqa: BLE001 - it is a bug, and no other object's
+        extra = {"object_namespace": about.namespace, "object": about.name}
+        _log.exception("an object could not be taken in", extra=extra)

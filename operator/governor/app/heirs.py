@@ -63,16 +63,18 @@ class Heir:
         self._services = services
         self._since = since
         self._wake = asyncio.Event()
+        self._ended = asyncio.Event()
         self._courier = Courier(
             orphan.key, services, on_news=self._wake.set, muted=lambda _, __: False
         )
         self._courier.recall(orphan.specs)
 
     async def run(self) -> None:
-        """Tells until all is told, or cancelled."""
+        """Tells until all is told, finished, or cancelled."""
         pending: Sequence[Entry] = log.sift(self._orphan.key.uid, self._orphan.pending)
         self._courier.inspect(PolicyStatus(pending=self._orphan.pending))
         telling = asyncio.create_task(self._courier.run(), name="courier of a deleted policy")
+        telling.add_done_callback(lambda _: self._wake.set())
         try:
             while pending:
                 self._services.telemetry.left(self._orphan.key, pending)
@@ -81,11 +83,20 @@ class Heir:
                     async with asyncio.timeout(WRITTEN_WITHIN):
                         await self._wake.wait()
                 self._wake.clear()
+                finished = telling.done()
                 pending = await self._noted(pending)
+                if pending and finished:  # it is kept, and another tells it
+                    return telling.result()
             await surely(lambda: self._store.remove(self._orphan.key.uid))
         finally:
             self._services.telemetry.left(self._orphan.key, ())
             telling.cancel()
+            self._ended.set()
+
+    async def finish(self) -> None:
+        """What can still be told is told and written down; returns when `run` has ended."""
+        self._courier.finish()
+        await self._ended.wait()
 
     async def _noted(self, pending: Sequence[Entry]) -> Sequence[Entry]:
         """The log without what was told, once that is written down."""

@@ -6,13 +6,14 @@ no more (protocol, rule 20).
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 
 from governor.api.loading import load_policy
 from governor.api.log import Entry
+from governor.app.apart import Apart
 from governor.app.heirs import Heir, surely
 from governor.app.ports import Json, Kind, LiveObjects, ObjectKey, Orphan, OrphanStore
 from governor.app.resources import forever
@@ -50,8 +51,11 @@ class Orphans:
         self._turns = Turns()
         """One policy's orphan is written by one at a time, in order."""
         self._unkept: set[asyncio.Future[None]] = set()
+        self._heirs: set[Heir] = set()
         self._lost: list[PolicyRunner] = []
         self._taken_up = False
+        self._taking_up = Apart("what a deleted policy left can't be taken up")
+        self._copying = Apart("what a policy has waiting can't be copied")
 
     def bequeath(self, runner: PolicyRunner) -> None:
         """A policy was deleted: what its runner knew is all that is left of it."""
@@ -70,9 +74,14 @@ class Orphans:
             await self._turns.close()
 
     async def settle(self, seconds: float) -> None:
-        """Waits until what was bequeathed is kept, but not for longer."""
-        if self._unkept:
-            await asyncio.wait(self._unkept, timeout=seconds)
+        """Waits until what was bequeathed is kept, and what is on its way told; but not longer."""
+        telling = [asyncio.create_task(heir.finish()) for heir in self._heirs]
+        try:
+            if waiting := {*self._unkept, *telling}:
+                await asyncio.wait(waiting, timeout=seconds)
+        finally:
+            for task in telling:
+                task.cancel()
 
     def _left_by(self, runner: PolicyRunner) -> tuple[Entry, ...]:
         key, news = runner.subject.key, runner.courier.news
@@ -100,9 +109,10 @@ class Orphans:
         kept = {orphan.key.uid: orphan for orphan in await surely(self._store.all)}
         for runner in self._lost:
             key = runner.subject.key
-            pending = self._with_ends(kept[key.uid]).pending if key.uid in kept else ()
-            channels = self._channels(key, runner.policy or NONE_KNOWN)
-            self._begin(_orphan(runner, retold(pending, self._left_by(runner), channels)))
+            with self._taking_up.each(key):
+                pending = self._with_ends(kept[key.uid]).pending if key.uid in kept else ()
+                channels = self._channels(key, runner.policy or NONE_KNOWN)
+                self._begin(_orphan(runner, retold(pending, self._left_by(runner), channels)))
         self._lost.clear()
         for uid, orphan in kept.items():
             if uid in self._turns:
@@ -126,9 +136,17 @@ class Orphans:
         if not orphan.pending:
             return
         if await surely(lambda: self._is_gone(orphan.key)):
-            await Heir(orphan, self._store, self._services, since=deleted_at).run()
+            await self._tell(orphan, since=deleted_at)
         else:  # it lives after all: its own log tells
             self._copied[uid] = frozenset(orphan.pending)
+
+    async def _tell(self, orphan: Orphan, *, since: datetime) -> None:
+        heir = Heir(orphan, self._store, self._services, since=since)
+        self._heirs.add(heir)
+        try:
+            await heir.run()
+        finally:
+            self._heirs.discard(heir)
 
     async def _inherit(self, copy: Orphan) -> None:
         """Has a copy told, and the ends of what it tells of, if its policy is no more."""
@@ -138,7 +156,7 @@ class Orphans:
         orphan, now = self._with_ends(copy), self._services.clock.now()
         if orphan != copy:
             await surely(lambda: self._store.put(orphan))
-        await Heir(orphan, self._store, self._services, since=now).run()
+        await self._tell(orphan, since=now)
 
     def _with_ends(self, copy: Orphan) -> Orphan:
         policy = _policy(copy)
@@ -155,18 +173,32 @@ class Orphans:
         """Copies what waits, where that has changed; takes away what waits no more."""
         now = self._services.clock.now()
         for runner in self._policies:
-            uid = runner.subject.key.uid
-            if uid not in self._policies.uids or uid in self._turns:
+            key = runner.subject.key
+            if key.uid not in self._policies.uids or key.uid in self._turns:
                 continue  # it went while others were copied
-            entries = stuck(uid, runner.confirmed.pending, now)
-            if frozenset(entries) == self._copied.get(uid, frozenset()):
-                continue
-            orphan = _orphan(runner, entries)
-            await self._turns.through(uid, partial(self._replace, orphan))
-            if frozenset(entries) != self._copied.get(uid, frozenset()):
-                return  # the API server is away
+            with self._copying.each(key):
+                try:
+                    await self._copy_of(runner, now)
+                except StoreError as error:  # the API server is away
+                    _log.warning("what waits can't be copied now", extra={"error": str(error)})
+                    return
 
-    async def _replace(self, copy: Orphan) -> None:
+    async def _copy_of(self, runner: PolicyRunner, now: datetime) -> None:
+        """Keeps what waits of one policy in place of an earlier copy.
+
+        Raises:
+            StoreError: not now.
+        """
+        uid = runner.subject.key.uid
+        entries = stuck(uid, runner.confirmed.pending, now)
+        if frozenset(entries) == self._copied.get(uid, frozenset()):
+            return
+        copy, failed = _orphan(runner, entries), list[Exception]()
+        await self._turns.through(uid, partial(self._replace, copy, failed.append))
+        for error in failed:
+            raise error
+
+    async def _replace(self, copy: Orphan, on_error: Callable[[Exception], None]) -> None:
         """Keeps a copy in place of an earlier one, or none."""
         uid = copy.key.uid
         try:
@@ -176,8 +208,8 @@ class Orphans:
             else:
                 await self._store.remove(uid)
                 self._copied.pop(uid, None)
-        except StoreError as error:
-            _log.warning("what waits can't be copied now", extra={"error": str(error)})
+        except Exception as error:  # noqa: BLE001 - whoever waits for the copy is told
+            on_error(error)
 
     def _channels(self, key: ObjectKey, policy: Policy) -> Mapping[str, ChannelView]:
         return self._services.around.of(key, policy).channels

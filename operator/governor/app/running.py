@@ -56,6 +56,8 @@ class PolicyRunner:
         self._pace = Pace()
         self.measuring = Measuring(seen.key.namespace, services.measurer, self._pace.wake)
         self._demands = Demands()
+        self.queued = True
+        """Whether `run` is yet to begin, as many do before it."""
         self._begun = False
         self.attempts = Attempts(services.clock.now())
         self._poking = Poking(self._key, services.around)
@@ -145,6 +147,7 @@ class PolicyRunner:
         courier: asyncio.Task[None] | None = None
         try:
             async with self._services.beginning:
+                self.queued = False
                 if self._pace.stopping:
                     return
                 courier = asyncio.create_task(self._carry(), name=f"courier of {self._key.name}")
@@ -237,8 +240,8 @@ class PolicyRunner:
             open_rows=self._taking_over.rows,
             run_now=self._demands.answered(still_measuring=bool(self.measuring)),
         )
-        if (policy := self._understood.measured) is None:
-            return feedback
+        if (policy := self._understood.measured) is None or self._pace.stopping:
+            return feedback  # a stop has no time for a sink that hangs
         # Asked after that is taken: what was delivered by then shows in the answer.
         found = await self._looking_up.ask(policy, self._base.status, runs)
         return replace(feedback, found=found)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -15,9 +15,13 @@ from governor.api.status import PolicyStatus
 from governor.app.ports import Json, ObjectKey
 from governor.domain.policies import Policy, resolve
 from governor.errors import SpecError
+from governor.values.moments import time_said
 
 RUN_NOW_LENGTH = 253
 """So much of a run-now request is compared and echoed."""
+
+LONG_AGO = datetime.fromtimestamp(0, UTC)
+"""When something was written of which nobody can tell."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +76,12 @@ class Subject:
 
     @property
     def changed_at(self) -> datetime:
-        """When the spec was last written, as `managedFields` says; else when the object was."""
-        text = self._last_spec_write.get("time") or self.body["metadata"]["creationTimestamp"]
-        return datetime.fromisoformat(text)
+        """When the spec was last written, as `managedFields` says; else when the object was.
+
+        Whoever writes a spec may write there what they like: what is no time is passed over.
+        """
+        created = self.body["metadata"].get("creationTimestamp")
+        return time_said(self._last_spec_write.get("time")) or time_said(created) or LONG_AGO
 
     @cached_property
     def _last_spec_write(self) -> Json:
@@ -83,7 +90,7 @@ class Subject:
             for entry in self.body["metadata"].get("managedFields") or ()
             if not entry.get("subresource") and "f:spec" in (entry.get("fieldsV1") or {})
         ]
-        return max(writes, key=lambda entry: entry.get("time") or "", default={})
+        return max(writes, key=lambda entry: time_said(entry.get("time")) or LONG_AGO, default={})
 
     def newer_than(self, other: "Subject") -> bool:
         """Whether this version was written after the other (resourceVersions are ordered)."""

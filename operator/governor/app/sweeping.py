@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from governor.app.apart import Apart
 from governor.app.ports import Clock, ObjectKey, Telemetry
 from governor.app.resources import forever
 from governor.app.running import PolicyRunner
@@ -60,6 +61,7 @@ class Sweeper:
         self._on_stuck = on_stuck
         self._monotonic = monotonic
         self._episodes: dict[str, Episode] = {}
+        self._apart = Apart("can't be looked at: whether it is overdue is not known")
 
     async def run(self) -> None:
         """Sweeps until cancelled."""
@@ -73,7 +75,8 @@ class Sweeper:
         """Wakes what is overdue, counts it, and says which episodes begin or end."""
         before, self._episodes = self._episodes, {}
         async for runner in spread(self._runners):
-            self._look(runner, before)
+            with self._apart.each(runner.subject.key):
+                self._look(runner, before)
         begun = [each.key for uid, each in self._episodes.items() if uid not in before]
         self._telemetry.overdue(now=len(self._episodes), begun=len(begun))
         if begun:
@@ -108,6 +111,7 @@ def standing_of(runner: PolicyRunner) -> Standing:
         since=runner.attempts.since,
         under_way=runner.measuring.under_way,
         failed_at=runner.attempts.failed_at,
+        queued=runner.queued,
     )
 
 

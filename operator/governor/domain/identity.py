@@ -4,10 +4,11 @@ UUIDs of version 5 (RFC 9562, 5.5). Every part is fixed by the status write that
 carries the decision; after it, nothing about an id is open.
 """
 
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID, uuid5
 
 from governor.api.log import Entry, Transition
+from governor.values.moments import in_utc
 
 _NAMESPACE = UUID("5f0d1a0e-6f63-5c3b-9a59-6b1f6f0f7a11")
 
@@ -54,4 +55,4 @@ def _uuid(*parts: str) -> UUID:
 
 
 def _microseconds(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")
+    return in_utc(at, "microseconds")

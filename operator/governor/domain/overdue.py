@@ -40,6 +40,8 @@ class Standing:
     """Check → since when it is being measured."""
     failed_at: datetime | None
     """When its latest turn failed; None: it did not."""
+    queued: bool
+    """Whether it is yet to begin, and others begin before it."""
 
 
 def waiting_since(standing: Standing, now: datetime) -> datetime | None:
@@ -64,11 +66,13 @@ def waiting_since(standing: Standing, now: datetime) -> datetime | None:
 
 
 def excused(standing: Standing, now: datetime) -> bool:
-    """Whether it says itself why it gets nowhere, as while the API server is away.
+    """Whether it is known why it gets nowhere: its turns fail, and say so; or its first is to come.
 
-    A restart would not help there, and nothing has stopped silently.
+    A restart would not help there, and nothing has stopped silently. If those that it waits for
+    have, they are not excused.
     """
-    return standing.failed_at is not None and now - standing.failed_at < FAILURE_EXCUSES
+    failed = standing.failed_at is not None and now - standing.failed_at < FAILURE_EXCUSES
+    return failed or standing.queued
 
 
 def _first_missed(standing: Standing, check: Check, last: datetime | None) -> datetime:

@@ -2,7 +2,7 @@
 
 import re
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
@@ -51,11 +51,35 @@ Moment = Annotated[
 zones such as +99:99, and years and separators, that nobody else can read."""
 
 
+EARLIEST, LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
+"""Nobody's times, a year from the ends of what can be held: zones and intervals have room there."""
+
+Time = Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
+"""A time in a status. The format `date-time` takes what nobody can reckon with: the year 0, and
+ends of the calendar that a zone carries past it. A status with such a time can't be understood."""
+
+
+def time_said(text: object) -> datetime | None:
+    """The moment that a server's text says; None if it says none that can be reckoned with."""
+    if not isinstance(text, str):
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+        return None if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
 def in_seconds(at: datetime) -> str:
     """How a moment is told: in UTC, to the second."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{in_utc(at, 'seconds')}Z"
 
 
 def rfc3339(at: datetime) -> str:
     """The same as servers take it, to the microsecond."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return f"{in_utc(at, 'microseconds')}Z"
+
+
+def in_utc(at: datetime, precision: Literal["seconds", "microseconds"]) -> str:
+    """A moment in UTC, without its zone: of years with four digits, however early they are."""
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec=precision)

@@ -8,7 +8,7 @@ from typing import Any
 from governor.adapters.kubernetes.connection import Connection, RefusedError
 from governor.domain.leases import LEASE_SECONDS, Lease
 from governor.errors import ConflictError
-from governor.values.moments import rfc3339
+from governor.values.moments import rfc3339, time_said
 
 LEASE = "governor"
 """Its name."""
@@ -71,11 +71,7 @@ def _written(lease: Lease) -> dict[str, Any]:
 def _read(spec: Mapping[str, Any]) -> Lease:
     return Lease(
         holder=spec.get("holderIdentity") or "",
-        acquired_at=_time(spec.get("acquireTime")),
-        renewed_at=_time(spec.get("renewTime")),
+        acquired_at=time_said(spec.get("acquireTime")) or _LONG_AGO,
+        renewed_at=time_said(spec.get("renewTime")) or _LONG_AGO,
         transitions=spec.get("leaseTransitions") or 0,
     )
-
-
-def _time(text: str | None) -> datetime:
-    return datetime.fromisoformat(text) if text else _LONG_AGO

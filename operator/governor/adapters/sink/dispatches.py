@@ -13,6 +13,7 @@ from sqlalchemy import Insert, Select, and_, desc, or_, select
 from sqlalchemy.dialects.postgresql import distinct_on, insert
 
 from governor.adapters.sink.cleaning import clean_json, clean_text
+from governor.adapters.sink.reading import held
 from governor.adapters.sink.tables import ACTIVE, dispatches
 from governor.api.status import DispatchStatus
 from governor.app.ports import DispatchOrder, DispatchRecord
@@ -30,8 +31,8 @@ _TOLD = (
     dispatches.c.executor_type,
     dispatches.c.dispatch_status,
     dispatches.c.attempts,
-    dispatches.c.created_at,
-    dispatches.c.finished_at,
+    held(dispatches.c.created_at),
+    held(dispatches.c.finished_at),
 )
 """What a record needs. The rest may be large: a result is whatever an executor wrote."""
 

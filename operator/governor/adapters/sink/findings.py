@@ -18,6 +18,7 @@ from governor.adapters.sink.dispatches import (
 )
 from governor.adapters.sink.faults import delivering
 from governor.adapters.sink.gathering import Gathering
+from governor.adapters.sink.reading import held
 from governor.adapters.sink.remediations import with_remediation
 from governor.adapters.sink.tables import OPEN_FINDING, events
 from governor.adapters.sink.upserts import UPSERT_EVENTS, event_row, given
@@ -38,7 +39,7 @@ _UNRESOLVED = (
         events.c.policy_uid,
         events.c.namespace,
         events.c.policy,
-        events.c.opened_at,
+        held(events.c.opened_at),
     )
     .where(~events.c.resolved, events.c.cluster == bindparam("cluster"))
     .order_by(events.c.opened_at, events.c.id)
