@@ -7,11 +7,14 @@ import json
 import math
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
+import orjson
+
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_SUSPECT = re.compile(r"\\u(0000|d[89a-f])")
-"""In JSON of ASCII characters only: what may be a NUL or a lone surrogate."""
+_SUSPECT = r"\u0000"
+"""In JSON: what may be a NUL."""
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 
@@ -34,16 +37,16 @@ def clean_json(value: Any) -> Any:
         case list() | tuple():
             return [clean_json(item) for item in value]
         case _:
-            return clean_text(str(value))
+            return value.isoformat() if isinstance(value, datetime) else clean_text(str(value))
 
 
 def json_text(value: Any) -> str:
     """JSON that jsonb takes, cleaned as by `clean_json`: of values that are clean, at once."""
     try:
-        text = json.dumps(value, default=_plain, allow_nan=False)
-    except (TypeError, ValueError):  # a key that is no text, a number that is none
+        text = orjson.dumps(value, default=_plain).decode()
+    except TypeError:  # a lone surrogate, a key that is no text, an integer of over 64 bits
         return json.dumps(clean_json(value))
-    return json.dumps(clean_json(value)) if _SUSPECT.search(text) else text
+    return json.dumps(clean_json(value)) if _SUSPECT in text else text
 
 
 def _plain(value: Any) -> dict[Any, Any] | str:

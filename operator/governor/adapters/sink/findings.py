@@ -153,7 +153,7 @@ class Findings:
     ) -> list[Any]:
         """Merges rows in, and ends what has become moot by it; the ids of those resolved now."""
         stored = await connection.execute(UPSERT_EVENTS, given(rows))
-        resolved = [row.id for row in stored if row.resolved]
+        resolved = list(stored.scalars())
         if resolved:
             await connection.execute(self._cancel_moot, {"ids": resolved})
         return resolved

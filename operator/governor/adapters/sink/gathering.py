@@ -8,7 +8,6 @@ import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Generic, TypeVar
 
 from governor.adapters.sink.faults import refused
@@ -31,6 +30,21 @@ class _Member(Generic[ItemT, AnswerT]):
     answer: asyncio.Future[AnswerT] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
+    batch: "_Batch[ItemT, AnswerT] | None" = None
+    """None: it still waits."""
+
+
+@dataclass(slots=True, eq=False)
+class _Batch(Generic[ItemT, AnswerT]):
+    """Members that are served together."""
+
+    members: Sequence[_Member[ItemT, AnswerT]]
+    service: asyncio.Task[None]
+
+    def left(self) -> None:
+        """One gave up waiting; the last one to do so ends it."""
+        if all(member.answer.cancelled() for member in self.members):
+            self.service.cancel()
 
 
 class Gathering(Generic[ItemT, AnswerT]):
@@ -67,15 +81,21 @@ class Gathering(Generic[ItemT, AnswerT]):
         member: _Member[ItemT, AnswerT] = _Member(item)
         self._waiting.append(member)
         self._depart()
-        return await member.answer
+        try:
+            return await member.answer
+        except asyncio.CancelledError:
+            if member.batch is not None:
+                member.batch.left()
+            raise
 
     def _depart(self) -> None:
-        while len(self._under_way) < self._width and (batch := self._next()):
-            task = asyncio.get_running_loop().create_task(self._serve(batch))
+        while len(self._under_way) < self._width and (members := self._next()):
+            task = asyncio.get_running_loop().create_task(self._serve(members))
             self._under_way.add(task)
             task.add_done_callback(self._returned)
-            for member in batch:
-                member.answer.add_done_callback(partial(_end_unwanted, task, batch))
+            batch = _Batch(members, task)
+            for member in members:
+                member.batch = batch
 
     def _next(self) -> list[_Member[ItemT, AnswerT]]:
         batch: list[_Member[ItemT, AnswerT]] = []
@@ -120,13 +140,3 @@ def _refuse(members: Sequence[_Member[ItemT, AnswerT]], error: Exception) -> Non
     for member in members:
         if not member.answer.done():
             member.answer.set_exception(error)
-
-
-def _end_unwanted(
-    task: asyncio.Task[None],
-    batch: Sequence[_Member[ItemT, AnswerT]],
-    _done: asyncio.Future[AnswerT],
-) -> None:
-    """Ends a batch that nobody waits for any more."""
-    if all(member.answer.cancelled() for member in batch):
-        task.cancel()

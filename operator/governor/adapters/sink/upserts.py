@@ -16,6 +16,7 @@ from sqlalchemy import (
     JSON,
     ColumnElement,
     Insert,
+    Select,
     Table,
     TableValuedAlias,
     Text,
@@ -98,7 +99,7 @@ def given(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     return {"rows": json_text(rows)}
 
 
-def _upsert_events() -> Insert:
+def _upsert_events() -> Select[Any]:
     rows = _given(events)
     statement = insert(events).from_select([c.name for c in events.c], select(*rows.c))
     old, new = events.c, statement.excluded
@@ -117,7 +118,7 @@ def _upsert_events() -> Insert:
     def newer(condition: ColumnElement[bool], column: str) -> ColumnElement[Any]:
         return case((condition, new[column]), else_=old[column])
 
-    return statement.on_conflict_do_update(
+    merged = statement.on_conflict_do_update(
         index_elements=[old.id],
         set_={
             "details": case((tells, _keeping_runs(new.details, old.details)), else_=old.details),
@@ -128,6 +129,8 @@ def _upsert_events() -> Insert:
             "folded": func.greatest(old.folded, new.folded),
         },
     ).returning(old.id, old.resolved)
+    stored = merged.cte("stored")
+    return select(stored.c.id).where(stored.c.resolved)
 
 
 def _keeping_runs(details: ColumnElement[Any], stored: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -147,8 +150,8 @@ def _insert_revisions() -> Insert:
 
 
 UPSERT_EVENTS = _upsert_events()
-"""Stores rows, or merges each into the one of the same id; their ids, and whether they
-are resolved now."""
+"""Stores rows, or merges each into the one of the same id; the ids of those that are resolved
+now: of an opening, which comes in crowds, nothing need be read."""
 
 INSERT_REVISIONS = _insert_revisions()
 """Stores rows unless they are there."""
