@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import Phase, is_hypothesis_test, settings
 
+from governor_local.ports import VARIABLE, port_range
 from governor_local.postgresql import PostgresServer
 from governor_local.stack import Stack
 
@@ -55,7 +56,18 @@ def clean_environment() -> Iterator[None]:
         for name in list(os.environ):
             if name.startswith(("GOVERNOR_", "PG")) or name == "KUBECONFIG":
                 patch.delenv(name)
+        if worker := os.environ.get("PYTEST_XDIST_WORKER"):
+            patch.setenv(VARIABLE, ports_of(worker))
         yield
+
+
+def ports_of(worker: str) -> str:
+    """The share of one of several workers: no other takes the port of a server that is stopped."""
+    ports, workers = port_range(), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    number = int(worker.removeprefix("gw")) % workers  # it grows if a worker dies
+    share = len(ports) // workers
+    mine = ports[number * share : (number + 1) * share]
+    return f"{mine[0]}-{mine[-1]}"
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from tests.support.cluster import Cluster, eventually
 from tests.support.manifests import policy, prometheus_source, promql
 from tests.support.proxy import Proxy, proxy
 from tests.support.recording_prometheus import RecordingPrometheus, recording_prometheus
+from tests.support.sources import usable
 
 from governor_local.operator_process import Installation, OperatorProcess
 from governor_local.stack import Stack
@@ -92,6 +93,7 @@ def operator(
 
 def apply(cluster: Cluster, namespace: str) -> dict[str, object]:
     """A policy that measures every 5 s; its status, once that was good."""
+    usable(cluster, NAME)
     check = promql("beat", "beat", red_line=2, source=NAME)
     cluster.apply(policy(NAME, namespace, check))
     cluster.verdict(NAME, namespace, "Ok", PATIENCE)

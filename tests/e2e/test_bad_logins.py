@@ -12,7 +12,7 @@ from tests.support.bad_logins import MISSING, SECRET, Addresses, logins
 from tests.support.cluster import Cluster
 from tests.support.manifests import policy
 from tests.support.said import READY
-from tests.support.sources import deleted, postgres_source, readiness, said, secret
+from tests.support.sources import deleted, postgres_source, readiness, says, secret
 from tests.support.tls_front import tls_front
 
 from governor_local.operator_process import NAMESPACE, OperatorProcess
@@ -70,11 +70,11 @@ def test_bad_logins(cluster: Cluster, namespace: str, addresses: Addresses) -> N
     with deleted(cluster, *manifests):
         cluster.apply(*manifests, policy("logins", namespace, *checks, interval="7d"))
 
-        told = said(cluster, "logins", namespace)
-        assert told == {name: login.says for name, login in bad.items()} | {
-            name: says for name, (_, says) in MISSING.items()
+        wanted = {name: login.says for name, login in bad.items()} | {
+            name: told for name, (_, told) in MISSING.items()
         }
-        reasons = {name: reason for name, (_, reason, _) in told.items()} | {"proven-tls": READY}
+        says(cluster, "logins", namespace, wanted)
+        reasons = {name: reason for name, (_, reason, _) in wanted.items()} | {"proven-tls": READY}
         for name, (ready, _, version) in readiness(cluster, reasons).items():
             well = name == "proven-tls"
             assert (ready, version.startswith("PostgreSQL 18.")) == (str(well), well), name

@@ -12,7 +12,7 @@ from tests.support.dial import Dial
 from tests.support.http_world import http_world
 from tests.support.manifests import policy, prometheus_source, promql
 from tests.support.said import READY, error
-from tests.support.sources import deleted, postgres_source, readiness, said
+from tests.support.sources import deleted, postgres_source, readiness, says
 
 from governor_local.operator_process import OperatorProcess
 from governor_local.stack import Stack
@@ -40,15 +40,14 @@ def test_bad_prometheus(cluster: Cluster, namespace: str, aside: Aside) -> None:
     dial = Dial(cluster.stack, namespace)
     dial.turn(0.9)
     urls = {name: aside.enter(http_world(w.behaviour)).url for name, w in PROMETHEUS.items()}
-    bad = [prometheus_source(name, url, timeout="1s") for name, url in urls.items()]
+    bad = [prometheus_source(name, url, **PROMETHEUS[name].fields) for name, url in urls.items()]
     checks = [promql(name, "1", red_line=1, source=name, interval="7d") for name in PROMETHEUS]
     with deleted(cluster, *bad):
         cluster.apply(*bad, policy("worlds", namespace, *checks, dial.check()))
 
-        assert said(cluster, "worlds", namespace) == {
-            **{name: (w.verdict, w.reason, w.message) for name, w in PROMETHEUS.items()},
-            "dial": ("Ok", "Met", "0.9 meets the target 0.8"),
-        }
+        wanted = {name: (w.verdict, w.reason, w.message) for name, w in PROMETHEUS.items()}
+        good = {"dial": ("Ok", "Met", "0.9 meets the target 0.8")}
+        says(cluster, "worlds", namespace, wanted | good)
         dial.turn(0.1)
         eventually(
             lambda: cluster.check("worlds", namespace, "dial")["verdict"] == "Violated", SLOW
@@ -95,9 +94,10 @@ def test_bad_tables_and_queries(cluster: Cluster, namespace: str) -> None:
     with deleted(cluster, *bad):
         cluster.apply(*bad, policy("worlds", namespace, *checks, interval="7d"))
 
-        assert said(cluster, "worlds", namespace) == {
+        wanted = {
             name: it for table in (BUILT_IN, CUSTOM, OTHERS) for name, (_, it) in table.items()
         }
+        says(cluster, "worlds", namespace, wanted)
         well = readiness(cluster, dict.fromkeys(("bad-tables", "empty", "custom"), READY))
         assert all(version.startswith("PostgreSQL 18.") for _, _, version in well.values())
 
@@ -121,7 +121,7 @@ def test_postgresql_stopped_and_started(stack: Stack, cluster: Cluster, namespac
         "metric": ("Ok", "Met", "1 is not above the red line 1"),
     }
     # While it shuts down it says so; the next try comes half a minute later.
-    eventually(lambda: said(cluster, "worlds", namespace) == wanted, SLOW)
+    says(cluster, "worlds", namespace, wanted)
 
     stack.governed.start()
     cluster.verdict("worlds", namespace, "Ok", SLOW)

@@ -18,7 +18,7 @@ from tests.support.grid import slot_of
 from tests.support.manifests import notify, policy, prometheus_source, promql
 from tests.support.recording_prometheus import RecordingPrometheus, recording_prometheus
 from tests.support.replica_pair import Pair, role
-from tests.support.sources import deleted
+from tests.support.sources import deleted, usable
 from tests.support.witness import witnessed
 
 from governor.adapters.moments import TENTH
@@ -28,10 +28,12 @@ pytestmark = [pytest.mark.e2e]
 
 SOURCE = "failover"
 POLICIES = [f"p-{number:03}" for number in range(100)]
-AFTER_A_CRASH = timedelta(seconds=20)
-ROLLING = timedelta(seconds=6)
-"""By far less than a Lease lasts, so it was given back. What it takes on a quiet machine, 3 s at
-most, is measured here, too, but asserted nowhere: docs/reliability.md has the figure."""
+AFTER_A_CRASH = timedelta(seconds=30)
+ROLLING = timedelta(seconds=10)
+"""Both bounds are for a machine that is half as fast, or busy with other tests; this one is still
+less than a Lease lasts, so that was given back. What it takes on a quiet one, 20 s after a crash
+and 3 s in a rolling restart at most, is measured here, too, and logged, but asserted nowhere:
+docs/reliability.md has the figures."""
 PATIENCE = 60
 BAD = 3
 AT_ONCE = 10
@@ -43,10 +45,12 @@ _log = logging.getLogger(__name__)
 
 
 @pytest.fixture
-def recorded(cluster: Cluster) -> Iterator[RecordingPrometheus]:
-    """A Prometheus that tells when it was asked, as a source."""
+def recorded(cluster: Cluster, pair: Pair) -> Iterator[RecordingPrometheus]:
+    """A Prometheus that tells when it was asked, as a source that the leader knows."""
+    pair.leader()
     with recording_prometheus() as serving:
         cluster.apply(prometheus_source(SOURCE, serving.url, timeout="30s"))
+        usable(cluster, SOURCE)
         yield serving
         cluster.stack.kubectl("delete", "governancesource", SOURCE)
 
@@ -65,7 +69,6 @@ def policies(
     cluster: Cluster, namespace: str, pair: Pair, recorded: RecordingPrometheus, ear: Ear
 ) -> list[str]:
     """All of them, measured once and well."""
-    pair.leader()
     checks = {name: promql("value", name, red_line=2, source=SOURCE) for name in POLICIES}
     told = notify(ear.name)
     counting = promql("value", COUNTING, red_line=2, source=SOURCE, failureThreshold=100)

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from tests.support.cluster import Cluster, eventually
+from tests.support.forged import NEVER
 from tests.support.hostile import FORGED, WORD, WORDS
 from tests.support.manifests import Manifest, channel, mute, notify, number, policy, sql
 from tests.support.said import Said
@@ -55,12 +56,14 @@ def channels(stack: Stack, cluster: Cluster) -> Iterator[None]:
 
 
 def written(namespace: str) -> Manifest:
-    """A policy with every text that its author may choose."""
+    """A policy with every text that its author may choose.
+
+    It is evaluated once: runs in a row without a number would be findings of their own.
+    """
     violated = number(2, red_line=1, name="violated", guidance=GUIDANCE, ownership=OWNERSHIP)
     promql = number(f"1) # {WORDS}", red_line=1, name="promql")
-    made = policy(
-        NAME, namespace, violated, promql, sql("sql", WORDS, red_line=1), notify=notify(*CHANNELS)
-    )
+    checks = (violated, promql, sql("sql", WORDS, red_line=1))
+    made = policy(NAME, namespace, *checks, interval="7d", notify=notify(*CHANNELS))
     made["metadata"]["annotations"] = {"example.org/note": WORDS}
     return made
 
@@ -133,6 +136,52 @@ def test_a_request_to_run_may_be_200_kilobytes(
     eventually(lambda: cluster.status(NAME, namespace).get("lastHandledRunNow") == request[:ECHOED])
     cluster.verdict(NAME, namespace, "Ok")
     assert_nothing_was_done(cluster, namespace, operator)
+
+
+@pytest.mark.usefixtures("sources")
+def test_times_that_no_calendar_has_stop_no_leader(
+    stack: Stack, cluster: Cluster, namespace: str, operator: OperatorProcess
+) -> None:
+    """Whoever may change a policy may write when it was written; the API server takes it."""
+    stack.prometheus.start()
+    cluster.apply(policy(NAME, namespace, number(0, red_line=1)))
+    cluster.verdict(NAME, namespace, "Ok")
+    operator.stop()
+    written = cluster.policy(NAME, namespace)
+    written["metadata"]["labels"] = {"example.org/touched": "yes"}
+    for entry in written["metadata"]["managedFields"]:
+        if "f:spec" in entry["fieldsV1"]:
+            entry["time"] = NEVER[1]
+
+    kept = cluster.api.replace(written)["metadata"]["managedFields"]
+    assert [e["time"] for e in kept if "f:spec" in e["fieldsV1"]] == ["0000-12-31T10:00:00Z"]
+    operator.start()
+    cluster.run_now(NAME, namespace)
+    cluster.verdict(NAME, namespace, "Ok")
+
+
+@pytest.mark.parametrize("time", NEVER)
+@pytest.mark.usefixtures("sources")
+def test_a_status_with_such_a_time_reads_as_a_wiped_one(
+    stack: Stack, cluster: Cluster, namespace: str, operator: OperatorProcess, time: str
+) -> None:
+    """And is written anew, while the operator runs and when it starts."""
+    stack.prometheus.start()
+    cluster.apply(policy(NAME, namespace, number(0, red_line=1)))
+    cluster.verdict(NAME, namespace, "Ok")
+    places = ("checks/0/lastEvaluated", "conditions/0/lastTransitionTime")
+    change = [{"op": "replace", "path": f"/status/{at}", "value": time} for at in places]
+    patch = ("patch", "governancepolicy", NAME, "-n", namespace, "--subresource=status")
+    for starts in (False, True):
+        if starts:
+            operator.stop()
+        stack.kubectl(*patch, "--type=json", "-p", json.dumps(change))
+        if starts:
+            assert time in json.dumps(cluster.status(NAME, namespace))
+            operator.start()
+
+        cluster.run_now(NAME, namespace)
+        assert time not in json.dumps(cluster.verdict(NAME, namespace, "Ok"))
 
 
 def assert_plain(spoken: Said) -> None:

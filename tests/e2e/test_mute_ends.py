@@ -52,8 +52,8 @@ def test_its_end_is_told_within_one_tick(
         telling = names | {"minimumSeverity": "info"}
         cluster.apply(policy(NAME, namespace, *hotter, interval="7d", notify=telling))
         cluster.found(NAME, namespace, "dial")
-        end = muting.apply(QUIET, NAME, ends=SOON)
         assert alerts(stack.alertmanager, namespace, NAME) == []
+        end = muting.apply(QUIET, NAME, ends=SOON)
 
         def happened() -> bool:
             told = ear.words() == [("opened", "dial")]

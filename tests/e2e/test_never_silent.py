@@ -13,6 +13,7 @@ from tests.support.asking import health, said, series, value
 from tests.support.cluster import Cluster, eventually
 from tests.support.manifests import policy, prometheus_source, promql
 from tests.support.recording_prometheus import RecordingPrometheus, recording_prometheus
+from tests.support.sources import usable
 from tests.support.stuck_operator import StuckOperator
 
 from governor.app.ports import Kind
@@ -72,6 +73,7 @@ def test_without_any_timer_policies_are_evaluated_and_counted_as_overdue(
     recorded: RecordingPrometheus,
 ) -> None:
     """While kopf is refused its list and ends again and again; then all is as before."""
+    usable(cluster, "silent")
     for name in ("stays", "goes"):
         check = promql(name, name, red_line=2, source="silent")
         cluster.apply(policy(name, namespace, check))
@@ -115,6 +117,7 @@ def test_at_last_the_kubelet_is_told_that_only_a_restart_can_help(
     operator = StuckOperator(stack, installation, name="stuck")
     operator.start()
     try:
+        usable(cluster, "silent")
         for name in (operator.policy, "other"):
             check = promql(name, name, red_line=2, source="silent")
             cluster.apply(policy(name, namespace, check))

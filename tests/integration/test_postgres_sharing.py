@@ -18,7 +18,9 @@ from governor_local.postgresql import PostgresServer
 
 SOURCE = SourceRef(name="platform")
 TENTH = timedelta(milliseconds=100)
-UNDER_WAY = "SELECT query FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%pg_sleep%'"
+GATE = 29
+"""The advisory lock for which statements wait."""
+UNDER_WAY = "SELECT query FROM pg_stat_activity WHERE state = 'active' AND query LIKE '%xact_lock%'"
 
 
 @pytest.fixture(scope="module")
@@ -34,14 +36,22 @@ async def instrument(governed: Governed) -> AsyncIterator[PostgresInstrument]:
 
 @pytest.fixture
 async def admin(governed: Governed) -> "AsyncIterator[asyncpg.Connection[asyncpg.Record]]":
+    """Holds the gate at first."""
     connection = await governed.connect()
+    await connection.execute(f"SELECT pg_advisory_lock({GATE})")
     yield connection
     await connection.close()
 
 
 def slow(number: int = 1) -> Sql:
-    """Takes a second, and says how much of the server's clock that was."""
-    return Sql(source_ref=SOURCE, query=f"SELECT {number} + 0 * length(pg_sleep(1)::text) AS value")
+    """Takes until the gate is open, and says the number."""
+    wait = f"pg_advisory_xact_lock_shared({GATE})"
+    return Sql(source_ref=SOURCE, query=f"SELECT {number} + 0 * length({wait}::text) AS value")
+
+
+async def open_gate(admin: "asyncpg.Connection[asyncpg.Record]") -> None:
+    """Lets the statements end."""
+    await admin.execute(f"SELECT pg_advisory_unlock({GATE})")
 
 
 async def under_way(admin: "asyncpg.Connection[asyncpg.Record]", count: int) -> list[str]:
@@ -62,6 +72,7 @@ async def test_the_same_of_one_moment_is_asked_once(
     asking = [asyncio.create_task(instrument.measure(slow(), at)) for at in starts]
 
     assert len(await under_way(admin, 1)) == 1
+    await open_gate(admin)
 
     assert await asyncio.gather(*asking) == [Measurement(value=1.0)] * 10
 
@@ -76,6 +87,7 @@ async def test_another_moment_or_another_text_is_another_question(
     ]
 
     await under_way(admin, 3)
+    await open_gate(admin)
 
     assert await asyncio.gather(*asking) == [
         Measurement(value=1.0),
@@ -91,6 +103,8 @@ async def test_one_who_leaves_takes_no_answer_along(
     first, second = (asyncio.create_task(instrument.measure(slow(), AT)) for _ in range(2))
     await under_way(admin, 1)
     first.cancel()
+    await asyncio.wait({first})
+    await open_gate(admin)
 
     assert await second == Measurement(value=1.0)
 

@@ -89,7 +89,8 @@ async def batching(stack: Stack) -> AsyncIterator[Source]:
 @pytest.fixture
 async def front(stack: Stack) -> AsyncIterator[HttpWorld]:
     """The same Prometheus behind a proxy that remembers; it can be made to hang."""
-    async with httpx.AsyncClient(base_url=stack.prometheus.url, trust_env=False) as client:
+    url = stack.prometheus.url
+    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=30) as client:
 
         async def forward(asked: Asked, writer: asyncio.StreamWriter) -> None:
             got = await client.post(asked.path, data=asked.form)

@@ -37,9 +37,8 @@ def fire(alertmanager: AlertmanagerServer, name: str, *, seconds: float = 300) -
         "annotations": {"value": "0.25"},
         "endsAt": ends.isoformat(),
     }
-    httpx.post(
-        f"{alertmanager.url}/api/v2/alerts", json=[alert], trust_env=False
-    ).raise_for_status()
+    url = f"{alertmanager.url}/api/v2/alerts"
+    httpx.post(url, json=[alert], trust_env=False, timeout=30).raise_for_status()
 
 
 def told(stack: Stack, name: str) -> Sequence[str]:

@@ -17,7 +17,7 @@ import pytest
 from governor_local import cleanup
 from governor_local.binaries import Binaries
 from governor_local.errors import RunningError, StackError, StartError
-from governor_local.ports import free_port
+from governor_local.ports import free_port, port_range
 from governor_local.processes import Process, spawn
 from governor_local.prometheus import PrometheusServer
 from governor_local.reporting import Reporter
@@ -245,6 +245,29 @@ def test_free_port_stays_out_of_the_range_of_outgoing_connections() -> None:
     first = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
 
     assert free_port() < first
+
+
+def test_free_ports_are_all_different_and_of_the_range_that_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ports = port_range()
+    half = ports[len(ports) // 2 :]
+    monkeypatch.setenv("LOCAL_PORTS", f"{half[0]}-{half[-1]}")
+
+    given = {free_port() for _ in range(50)}
+
+    assert len(given) == 50
+    assert given <= {*half}
+
+
+@pytest.mark.parametrize("given", ["", "15000", "a-b", "16000-15000", "1-20000", "15000-65535"])
+def test_what_is_no_range_of_ports_says_what_is(
+    given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_PORTS", given)
+
+    with pytest.raises(StartError, match=r"LOCAL_PORTS='.*such as 15000-19000"):
+        free_port()
 
 
 def test_server_whose_port_is_taken_meanwhile_chooses_another(table: ProcessTable) -> None:

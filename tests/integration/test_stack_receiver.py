@@ -104,7 +104,7 @@ def test_what_is_ill_formed_is_answered_400_and_not_received(
 
 
 def test_what_is_no_json_is_kept_as_text(receiver: Receiver) -> None:
-    httpx.post(f"{receiver.url}/chat/text", content=b"{broken", trust_env=False)
+    httpx.post(f"{receiver.url}/chat/text", content=b"{broken", trust_env=False, timeout=30)
 
     assert [attempt.body for attempt in receiver.attempts("chat/text")] == ["{broken"]
 

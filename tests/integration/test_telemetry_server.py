@@ -1,9 +1,8 @@
 """The addresses that the kubelet and Prometheus ask, over real sockets."""
 
-import contextlib
 import socket
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import aiohttp
@@ -12,17 +11,9 @@ import pytest
 from governor.telemetry.health import Liveness
 from governor.telemetry.metrics import PrometheusTelemetry
 from governor.telemetry.server import serving
+from governor_local.ports import free_port
 
 HOST = "127.0.0.1"
-
-
-@contextlib.contextmanager
-def free_port() -> Iterator[int]:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port = probe.getsockname()[1]
-    yield port
 
 
 @pytest.fixture
@@ -53,53 +44,54 @@ async def test_each_path_is_served_at_its_own_address(
     session: aiohttp.ClientSession, liveness: Liveness, telemetry: PrometheusTelemetry
 ) -> None:
     """Health tells nothing that metrics tell, and the reverse; both end with the block."""
-    with free_port() as one, free_port() as two:
-        metrics, health = f"http://{HOST}:{one}", f"http://{HOST}:{two}"
-        async with serving(telemetry.exposition, liveness, metrics=(HOST, one), health=(HOST, two)):
-            async with session.get(f"{metrics}/metrics") as answer:
-                assert answer.status == 200
-                assert answer.headers["Content-Type"].startswith("text/plain; version=")
-                assert "governor_build_info{" in await answer.text()
-            async with session.get(f"{metrics}/healthz") as answer:
-                assert answer.status == 404
-            async with session.get(f"{health}/healthz") as answer:
-                assert answer.status == 200
-            async with session.get(f"{health}/readyz") as answer:
-                assert answer.status == 503
-                assert await answer.json() == {
-                    "status": "failing",
-                    "role": "leader",
-                    "checks": {
-                        "policies": "none stands still",
-                        "ticks": "none expected: there are no policies",
-                        "watch governancepolicies": "not listed yet",
-                    },
-                }
-            liveness.watch_activity("governancepolicies")
-            async with session.get(f"{health}/readyz") as answer:
-                assert (answer.status, (await answer.json())["status"]) == (200, "ok")
+    one, two = free_port(), free_port()
+    metrics, health = f"http://{HOST}:{one}", f"http://{HOST}:{two}"
+    async with serving(telemetry.exposition, liveness, metrics=(HOST, one), health=(HOST, two)):
+        async with session.get(f"{metrics}/metrics") as answer:
+            assert answer.status == 200
+            assert answer.headers["Content-Type"].startswith("text/plain; version=")
+            assert "governor_build_info{" in await answer.text()
+        async with session.get(f"{metrics}/healthz") as answer:
+            assert answer.status == 404
+        async with session.get(f"{health}/healthz") as answer:
+            assert answer.status == 200
+        async with session.get(f"{health}/readyz") as answer:
+            assert answer.status == 503
+            assert await answer.json() == {
+                "status": "failing",
+                "role": "leader",
+                "checks": {
+                    "policies": "none stands still",
+                    "ticks": "none expected: there are no policies",
+                    "watch governancepolicies": "not listed yet",
+                },
+            }
+        liveness.watch_activity("governancepolicies")
+        async with session.get(f"{health}/readyz") as answer:
+            assert (answer.status, (await answer.json())["status"]) == (200, "ok")
 
-        with pytest.raises(aiohttp.ClientConnectionError):
-            await session.get(f"{health}/healthz")
+    with pytest.raises(aiohttp.ClientConnectionError):
+        await session.get(f"{health}/healthz")
 
 
 async def test_one_address_can_serve_all(
     session: aiohttp.ClientSession, liveness: Liveness, telemetry: PrometheusTelemetry
 ) -> None:
     """Whoever wants a single port has one."""
-    with free_port() as port:
-        address = (HOST, port)
-        async with serving(telemetry.exposition, liveness, metrics=address, health=address):
-            for path in ("metrics", "healthz"):
-                async with session.get(f"http://{HOST}:{port}/{path}") as answer:
-                    assert answer.status == 200
+    port = free_port()
+    address = (HOST, port)
+    async with serving(telemetry.exposition, liveness, metrics=address, health=address):
+        for path in ("metrics", "healthz"):
+            async with session.get(f"http://{HOST}:{port}/{path}") as answer:
+                assert answer.status == 200
 
 
 async def test_a_taken_address_is_an_error_and_leaves_nothing_open(
     liveness: Liveness, telemetry: PrometheusTelemetry
 ) -> None:
     """The address that could be opened is closed again."""
-    with socket.socket() as taken, free_port() as port:
+    port = free_port()
+    with socket.socket() as taken:
         taken.bind((HOST, 0))
         taken.listen()
         with pytest.raises(OSError, match="address already in use"):

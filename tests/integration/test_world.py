@@ -39,7 +39,7 @@ def logins(platform: Platform) -> Logins:
 def query(stack: Stack, expression: str) -> list[Any]:
     """The result of an instant query."""
     url = f"{stack.prometheus.url}/api/v1/query"
-    answer = httpx.get(url, params={"query": expression}, trust_env=False)
+    answer = httpx.get(url, params={"query": expression}, trust_env=False, timeout=30)
     result: list[Any] = answer.json()["data"]["result"]
     return result
 
@@ -143,7 +143,8 @@ def test_one_series_is_not_a_number_and_one_is_missing(stack: Stack) -> None:
 
 @pytest.mark.usefixtures("logins")
 def test_prometheus_has_loaded_the_shipped_alerts(stack: Stack) -> None:
-    answer = httpx.get(f"{stack.prometheus.url}/api/v1/rules?type=alert", trust_env=False).json()
+    url = f"{stack.prometheus.url}/api/v1/rules?type=alert"
+    answer = httpx.get(url, trust_env=False, timeout=30).json()
     rules = [rule for group in answer["data"]["groups"] for rule in group["rules"]]
 
     assert {rule["name"] for rule in rules} >= {"GovernorAbsent", "GovernorPendingStuck"}
@@ -170,5 +171,8 @@ def test_measured_once_every_check_says_what_the_world_means(
 def test_the_exporter_serves_its_metrics_and_nothing_else(platform: Platform) -> None:
     url = f"http://127.0.0.1:{platform.exporter.port}"
 
-    assert "aiops_decisions_5m" in httpx.get(f"{url}/metrics", trust_env=False).text
-    assert httpx.get(f"{url}/{Path(__file__).name}", trust_env=False).status_code == 404
+    def get(path: str) -> httpx.Response:
+        return httpx.get(f"{url}/{path}", trust_env=False, timeout=30)
+
+    assert "aiops_decisions_5m" in get("metrics").text
+    assert get(Path(__file__).name).status_code == 404

@@ -1,7 +1,7 @@
 """A Prometheus that goes wrong, each in one way, and what status must say of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tests.support.http_world import Asked, Behaviour, answering, answering_json, stalling
@@ -23,6 +23,8 @@ class World:
     verdict: str = "Error"
     ready: str | None = None
     """The reason of the source's Ready; the check's if not given."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """Of the source's `prometheus`, beside its url."""
 
     @property
     def source_reason(self) -> str:
@@ -93,7 +95,12 @@ PROMETHEUS: Mapping[str, World] = {
         message="HTTP 302 redirects, which is not followed: set the source's url to the final "
         "address",
     ),
-    "hang": World(behaviour=stalling(), reason="Timeout", message="no whole answer within 1s"),
+    "hang": World(
+        behaviour=stalling(),
+        reason="Timeout",
+        message="no whole answer within 1s",
+        fields={"timeout": "1s"},
+    ),
     "storage-warning": World(
         behaviour=at_query({"data": SCALAR, "warnings": ["remote read failed: store-1"]}),
         reason="PartialData",

@@ -140,8 +140,8 @@ class Stage:
                 for name, turn in turns.items()
                 if 0 <= turn < len(schedules[name])
             }
-            self._operator.begin(dying)
             self._stories.begin([name for name, turn in turns.items() if turn == 0])
+            self._operator.begin(dying)
             alive = [name for name, turn in turns.items() if turn >= 0]
             eventually(partial(self._played, alive, dying), PATIENCE)
             self._operator.kill()

@@ -5,20 +5,26 @@ own, so that one which is frozen keeps no other waiting.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from tests.support.cluster import Cluster
+from tests.support.grid import coming_slots
 from tests.support.manifests import Manifest, allowed_namespace, channel, notify, policy
 from tests.support.sources import deleted, postgres_source, secret
 
+from governor.values.durations import seconds
 from governor_local.world.governed import DATABASE
 
 CHECK = "drift"
 CHOSEN = ("low-1", "low-2")
 """Playbooks that are to be deprecated."""
 _LABEL = "crashes"
+_INTERVAL = "7d"
+_LONGEST = timedelta(minutes=15)
+"""What all stories take, at most."""
 
 # The trigger counts what stays: a transaction that is rolled back takes its counts along.
 _SCHEMA = """
@@ -74,15 +80,24 @@ class Stories:
             self._sql("drop schema crashed cascade")
 
     def begin(self, names: Collection[str]) -> None:
-        """These are told from now on."""
-        if names:
-            self.cluster.apply(*map(self._policy, names))
+        """These are told from now on: by the operator that starts next.
+
+        None runs yet. One that would have a slot of its own before its end is made anew, and
+        lies elsewhere on the grid then.
+        """
+        api, left = self.cluster.api, {*names}
+        while left:
+            self.cluster.apply(*map(self._policy, left))
+            soon = filter(_soon, api.policies(self.namespace))
+            left &= {body["metadata"]["name"] for body in soon}
+            for name in left:
+                api.delete("governancepolicies", name, self.namespace)
 
     def go_on(self, names: Collection[str]) -> set[str]:
         """Has those judged anew whose opening is told; the ones that are not at their end.
 
-        Their spec changes: within one slot, a run of the same spec would not count. No slot may
-        come before that, or all would be well without it.
+        Their spec changes: within one slot, a run of the same spec would not count. No slot comes
+        before that, or all would be well without it.
         """
         unfinished, api = set(), self.cluster.api
         for body in api.policies(self.namespace):
@@ -124,7 +139,7 @@ class Stories:
         }
         told = notify(*_channels(name))
         return policy(
-            name, self.namespace, check, interval="7d", enforcement="Enforce", notify=told
+            name, self.namespace, check, interval=_INTERVAL, enforcement="Enforce", notify=told
         )
 
     def _around(self, name: str) -> Sequence[Manifest]:
@@ -150,6 +165,12 @@ class Stories:
 
     def _sql(self, text: str) -> str:
         return self.cluster.stack.governed.execute(text, database=DATABASE)
+
+
+def _soon(policy: Mapping[str, Any]) -> bool:
+    """Whether its slot comes before its story may be at its end."""
+    [slot] = coming_slots(policy["metadata"]["uid"], seconds(_INTERVAL), 1)
+    return slot - datetime.now(UTC) < _LONGEST
 
 
 def _channels(name: str) -> tuple[str, str]:

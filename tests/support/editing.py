@@ -31,7 +31,7 @@ def edited_without_pause(stack: Stack, edits: Mapping[str, Edit]) -> Iterator[No
     def edit(path: str, spec: Edit) -> None:
         url = f"{plane.url}/apis/governance.aiops.dev/v1alpha1/{path}"
         trust = ssl.create_default_context(cafile=plane.ca)
-        with httpx.Client(verify=trust, trust_env=False, headers=headers) as client:
+        with httpx.Client(verify=trust, trust_env=False, headers=headers, timeout=30) as client:
             number = 0
             while not over.is_set():
                 number += 1

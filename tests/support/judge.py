@@ -38,6 +38,7 @@ class Judge:
             verify=ssl.create_default_context(cafile=str(plane.ca)),
             headers={"Authorization": f"Bearer {plane.token}"},
             trust_env=False,
+            timeout=30,
         ) as client:
             yield cls(client)
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from tests.support.builders import VALUES, slo, spec
 from tests.support.crashes import PATIENCE, Crash, Life, Platform, Port
+from tests.support.uids import same_uids
 from tests.support.world import HandClock, ScriptedMeasurer
 
 from governor.adapters.memory.authority import InMemoryAuthority
@@ -44,7 +45,7 @@ class LastStory:
         self.lives: list[Life] = []
         self._crashes = crashes
         self._told = told
-        self._store = InMemoryStatusStore()
+        self._store = InMemoryStatusStore(uids=same_uids())
         self._clock = HandClock()
         self._measurer = ScriptedMeasurer()
         self._measurer.outcomes["autonomy-rate"] = VALUES["violated"]

@@ -12,6 +12,7 @@ from uuid import UUID
 
 from tests.support.around import ScriptedAround
 from tests.support.builders import slo, spec
+from tests.support.uids import same_uids
 from tests.support.virtual_time import VirtualClock
 from tests.support.world import ScriptedMeasurer
 
@@ -41,7 +42,7 @@ class World:
 
     def __init__(self, seed: int) -> None:
         self.rng = random.Random(seed)  # noqa: S311 - a schedule, no secret
-        self.store = InMemoryStatusStore()
+        self.store = InMemoryStatusStore(uids=same_uids())
         self.sink = InMemorySink()
         self.events = InMemoryEventRecorder()
         self.measurer = ScriptedMeasurer()

@@ -1,7 +1,6 @@
 """The directory of mutes over doubles, on a clock that a test can step."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -27,18 +26,22 @@ PATIENT = Pace(gathering=TICK)
 
 
 class Clock:
-    """Goes like every clock, from noon of the day of birth, and can be stepped."""
+    """Goes as the running loop's does, from noon of the day of birth, and can be stepped."""
 
     def __init__(self) -> None:
-        self._zero = BORN + timedelta(hours=12) - timedelta(seconds=time.monotonic())
+        self._begun: float | None = None
+        self._ahead = timedelta(hours=12)
 
     def now(self) -> datetime:
         """As the port says."""
-        return self._zero + timedelta(seconds=time.monotonic())
+        loop = asyncio.get_running_loop().time()
+        if self._begun is None:
+            self._begun = loop
+        return BORN + self._ahead + timedelta(seconds=loop - self._begun)
 
     def step(self, by: timedelta) -> None:
         """The wall clock jumps."""
-        self._zero += by
+        self._ahead += by
 
 
 def spec(

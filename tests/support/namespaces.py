@@ -1,28 +1,34 @@
 """What kube-controller-manager does with namespaces, for a stack that has none."""
 
-import json
 import time
 from typing import Self
 
 from tests.support.cluster import Cluster, eventually
 
-_CONTENT = "governancepolicies.governance.aiops.dev,events.events.k8s.io,secrets,configmaps"
+from governor.api import API_VERSION
+
+_CONTENT = (
+    (f"/apis/{API_VERSION}", "governancepolicies"),
+    ("/apis/events.k8s.io/v1", "events"),
+    ("/api/v1", "secrets"),
+    ("/api/v1", "configmaps"),
+)
 
 
 def finish_deletion(cluster: Cluster, namespace: str) -> None:
     """Plays the namespace controller for one namespace that is being deleted.
 
     It deletes the namespaced objects, and lets the namespace go once there are none:
-    an object that a finalizer holds back holds the namespace back, too.
+    an object that a finalizer holds back holds the namespace back, too. It is as quick as the
+    real one: no process is started for it.
     """
-    eventually(lambda: cluster.get("namespace", namespace)["metadata"].get("deletionTimestamp"))
-    kubectl = cluster.stack.kubectl
-    kubectl("delete", _CONTENT, "--all", "-n", namespace, "--wait=false")
-    eventually(lambda: not kubectl("get", _CONTENT, "-n", namespace, "-o", "name").stdout.strip())
-    body = cluster.get("namespace", namespace)
-    body["spec"]["finalizers"] = []
-    path = f"/api/v1/namespaces/{namespace}/finalize"
-    kubectl("replace", "--raw", path, "-f", "-", input=json.dumps(body))
+    api, path = cluster.api, f"/api/v1/namespaces/{namespace}"
+    eventually(lambda: api.get(path)["metadata"].get("deletionTimestamp"))
+    content = [f"{group}/namespaces/{namespace}/{plural}" for group, plural in _CONTENT]
+    for each in content:
+        api.empty(each)
+    eventually(lambda: not any(api.items(each) for each in content))
+    api.put(f"{path}/finalize", api.get(path) | {"spec": {"finalizers": []}})
 
 
 class Stopwatch:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from governor_local.ports import free_port
+
 PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
 MISSING = "pgbouncer is not on the PATH (Debian: apt-get install pgbouncer)"
 
@@ -38,7 +40,7 @@ def pgbouncer(folder: Path, server: int, users: dict[str, str], *, sessions: int
         users: passwords by user, with which it logs in there.
         sessions: so many it opens for each user and database.
     """
-    port = _free_port()
+    port = free_port()
     listed = folder / "users"
     listed.write_text("".join(f'"{user}" "{word}"\n' for user, word in users.items()))
     config = folder / "pgbouncer.ini"
@@ -61,13 +63,6 @@ def pgbouncer(folder: Path, server: int, users: dict[str, str], *, sessions: int
     finally:
         process.terminate()
         process.wait(timeout=20)
-
-
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _listens(port: int) -> bool:

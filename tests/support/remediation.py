@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from tests.support.builders import NOON, spec
+from tests.support.uids import same_uids
 from tests.support.world import HandClock
 
 from governor.adapters.memory.status_store import InMemoryStatusStore
@@ -88,7 +89,7 @@ class Desk:
     """One process' lane of one policy; store and platform outlive it."""
 
     def __init__(self) -> None:
-        self.store = InMemoryStatusStore()
+        self.store = InMemoryStatusStore(uids=same_uids())
         self.platform = Platform()
         self.clock = HandClock()
         body = self.store.create("aiops", "flywheel", enforcing())

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tests.support.cluster import Cluster, eventually
-from tests.support.said import Said
+from tests.support.said import READY, Said
 
 from governor.api import API_VERSION
 from governor_local.operator_process import NAMESPACE
@@ -55,14 +55,40 @@ def deleted(cluster: Cluster, *manifests: Mapping[str, Any]) -> Iterator[None]:
 
 def said(cluster: Cluster, name: str, namespace: str, seconds: float = SLOW) -> dict[str, Said]:
     """What each check of a policy says, once all were evaluated."""
+    return eventually(lambda: _said_now(cluster, name, namespace), seconds)
 
-    def come() -> list[dict[str, Any]]:
-        checks: list[dict[str, Any]] = cluster.status(name, namespace).get("checks", [])
-        assert checks
-        assert not [check for check in checks if check["reason"] == "NotYetEvaluated"]
-        return checks
 
-    checks = eventually(come, seconds)
+def says(
+    cluster: Cluster,
+    name: str,
+    namespace: str,
+    wanted: Mapping[str, Said],
+    seconds: float = SLOW,
+) -> None:
+    """Waits until each check of a policy says what is wanted.
+
+    A policy may be seen before the sources that were applied with it: it says for a moment that
+    there are none.
+    """
+
+    def come() -> bool:
+        found = _said_now(cluster, name, namespace)
+        other = {
+            check: {"says": found.get(check), "wanted": wanted.get(check)}
+            for check in sorted(found.keys() | wanted.keys())
+            if found.get(check) != wanted.get(check)
+        }
+        assert not other, json.dumps(other, indent=1)
+        return True
+
+    eventually(come, seconds)
+
+
+def _said_now(cluster: Cluster, name: str, namespace: str) -> dict[str, Said]:
+    checks: list[dict[str, Any]] = cluster.status(name, namespace).get("checks", [])
+    assert checks, f"{namespace}/{name} has no status yet"
+    waiting = [check["name"] for check in checks if check["reason"] == "NotYetEvaluated"]
+    assert not waiting, f"not yet evaluated: {waiting}"
     return {c["name"]: (c["verdict"], c["reason"], c["message"]) for c in checks}
 
 
@@ -72,10 +98,19 @@ def readiness(cluster: Cluster, wanted: Mapping[str, str]) -> dict[str, tuple[st
     def come() -> dict[str, tuple[str, str, str]]:
         listing = cluster.stack.kubectl("get", "governancesources", "-o", "json").stdout
         seen = {body["metadata"]["name"]: _ready(body) for body in json.loads(listing)["items"]}
-        assert {name: seen[name][1] for name in wanted} == wanted
+        reasons = {name: seen[name][1] for name in wanted}
+        assert reasons == wanted, f"{reasons}, not {wanted}"
         return {name: seen[name] for name in wanted}
 
     return eventually(come, SLOW)
+
+
+def usable(cluster: Cluster, *names: str) -> None:
+    """Waits until an operator that runs can measure from these sources.
+
+    It has seen them then: a policy that comes now does not say that there are none.
+    """
+    readiness(cluster, dict.fromkeys(names, READY))
 
 
 def _ready(source: Mapping[str, Any]) -> tuple[str, str, str]:

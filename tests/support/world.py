@@ -4,13 +4,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from itertools import count
 from types import TracebackType
 from typing import Any, Self
-from uuid import UUID, uuid4, uuid5
+from uuid import uuid4
 
 from tests.support.around import ScriptedAround
 from tests.support.builders import NOON, VALUES, spec
+from tests.support.uids import same_uids
 
 from governor.adapters.memory.authority import InMemoryAuthority
 from governor.adapters.memory.events import InMemoryEventRecorder
@@ -28,8 +28,6 @@ from governor.app.scheduling import Scheduler
 from governor.app.services import Services
 from governor.probes.base import Probe
 from governor.values.outcomes import Outcome
-
-_SPACE = UUID(int=5)
 
 
 class HandClock:
@@ -64,12 +62,6 @@ class ScriptedMeasurer:
         return self.outcomes.get(name, VALUES["ok"])
 
 
-def _uids() -> Callable[[], UUID]:
-    """The same uids in every run, and so the same phases of all slots."""
-    numbers = count(1)
-    return lambda: uuid5(_SPACE, str(next(numbers)))
-
-
 class World:
     """One operator's application over doubles; the API server and sink outlive it."""
 
@@ -87,7 +79,7 @@ class World:
             real_sink: takes the place of the double, which then knows nothing.
             history: told every value; whoever gives it runs it.
         """
-        self.store = store or InMemoryStatusStore(uids=uuid4 if real_sink else _uids())
+        self.store = store or InMemoryStatusStore(uids=uuid4 if real_sink else same_uids())
         self.sink = InMemorySink()
         self._real_sink = real_sink
         self._history = history

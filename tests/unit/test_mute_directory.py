@@ -13,6 +13,7 @@ from tests.support.mute_world import (
     spec,
     until,
 )
+from tests.support.virtual_time import in_virtual_time
 
 from governor.app.ports import Json
 from governor.errors import StoreError
@@ -111,6 +112,7 @@ async def test_what_concerns_nobody_is_not_told(patient: World) -> None:
         assert patient.changes == [(NS, "other")]
 
 
+@in_virtual_time
 async def test_the_end_of_a_mute_is_told_in_time(patient: World) -> None:
     """By a timer of its own, not by the next look."""
     async with patient.running():
@@ -123,7 +125,7 @@ async def test_the_end_of_a_mute_is_told_in_time(patient: World) -> None:
 
         (mute,) = patient.directory.of(*FLYWHEEL)
         late = patient.clock.now() - mute.expires_at
-        assert timedelta(0) <= late < timedelta(seconds=10)
+        assert timedelta(0) <= late < timedelta(seconds=1)
         await until(lambda: patient.says(key, "Expired"))
         assert patient.telemetry.muted == {}
 

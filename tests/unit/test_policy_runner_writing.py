@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from tests.support.builders import slo
+from tests.support.virtual_time import in_virtual_time
 from tests.support.world import World
 
 from governor.api.status import PolicyStatus
@@ -85,16 +86,18 @@ async def test_after_a_failed_write_nobody_is_measured_before_the_next_try(world
     assert world.measurer.calls["autonomy-rate"] == 2
 
 
-async def test_after_a_failed_write_a_new_spec_is_tried_at_once(world: World) -> None:
+@in_virtual_time
+async def test_after_a_failed_write_a_new_spec_is_tried_at_once() -> None:
     """What was wrong may be mended by it."""
-    world.store.fail(*(StoreError("too long") for _ in range(4)))
-    key = world.apply()
-    [runner] = world.scheduler
-    await world.until(lambda: world.measurer.calls["autonomy-rate"] == 3)
-    await world.until(lambda: runner.attempts.failed_at is not None)
-    world.store.fail()
-    world.change(key, slo(), slo("growth"))
-    await world.until(lambda: world.measurer.calls["growth"] == 1, 1)
+    async with World() as world:
+        world.store.fail(*(StoreError("too long") for _ in range(4)))
+        key = world.apply()
+        await world.until(lambda: world.measurer.calls["autonomy-rate"] == 3)
+        [runner] = world.scheduler
+        await world.until(lambda: runner.attempts.failed_at is not None)
+        world.store.fail()
+        world.change(key, slo(), slo("growth"))
+        await world.until(lambda: world.measurer.calls["growth"] == 1, 0.5)
 
 
 async def test_a_change_of_a_source_outlives_a_write_that_failed(world: World) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from tests.support.virtual_time import in_virtual_time
 
 from governor.adapters.web import turns
 from governor.adapters.web.turns import Turns
@@ -16,6 +17,7 @@ async def occupied(queue: Turns, until: asyncio.Event) -> None:
         await until.wait()
 
 
+@in_virtual_time
 async def test_whoever_waits_for_a_silent_server_gives_up_and_takes_nobodys_turn() -> None:
     """Also when the turn comes as the patience ends."""
     queue, over = Turns(1), asyncio.Event()
@@ -30,6 +32,7 @@ async def test_whoever_waits_for_a_silent_server_gives_up_and_takes_nobodys_turn
         pass
 
 
+@in_virtual_time
 async def test_whoever_waits_while_others_are_answered_gets_a_turn() -> None:
     """However many are before it."""
     queue, order = Turns(1), []
@@ -44,6 +47,7 @@ async def test_whoever_waits_while_others_are_answered_gets_a_turn() -> None:
     assert order == list(range(8))
 
 
+@in_virtual_time
 async def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     """However busily others are answered."""
     monkeypatch.setattr(turns, "LONGEST_SECONDS", 2 * PATIENCE)
@@ -65,6 +69,7 @@ async def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     busy.cancel()
 
 
+@in_virtual_time
 async def test_whoever_is_cancelled_leaves_the_turn_to_the_next() -> None:
     """Waiting, and just as the turn comes."""
     for before in (False, True):
