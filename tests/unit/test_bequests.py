@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.support.builders import UID, History, drift, drifted, policy, slo
-from tests.support.deciding import ALERTS, MISSING, mute
+from tests.support.deciding import ALERTS, CHAT, EVENTS, FORBIDDEN, MISSING, mute
 
 from governor.api.log import Entry, Transition
 from governor.domain.bequests import (
@@ -15,6 +15,7 @@ from governor.domain.bequests import (
     bequest,
     end_of,
     implausible,
+    retold,
     stuck,
 )
 from governor.domain.entries import Decision
@@ -127,6 +128,27 @@ def test_a_channel_that_is_away_just_then_is_owed_the_end() -> None:
     )
 
     assert set(left[-1].targets) == {"sink", "event", "channel/chat"}
+
+
+@pytest.mark.parametrize(
+    ("view", "again"),
+    [(MISSING, False), (FORBIDDEN, False), (CHAT, False), (EVENTS, True)],
+    ids=["missing", "forbidden", "chat", "events"],
+)
+def test_what_another_may_have_told_is_told_again_where_that_does_no_harm(
+    view: ChannelView, again: bool
+) -> None:
+    """One that is away may be a chat; what the other kept, it has not told."""
+    history = History(policy(slo(), notify=NOTIFY))
+    history.surround(channels=CHANNELS)
+    history.slots("violated")
+    left = left_by(history, delivered=everything(history))
+    [end] = [entry for entry in left if "channel/chat" in entry.targets]
+
+    found = retold((), left, {"chat": view})
+    assert any("channel/chat" in entry.targets for entry in found) == again
+    kept = retold((end,), left, {"chat": view})
+    assert [entry.id for entry in kept if "channel/chat" in entry.targets] == [end.id]
 
 
 def test_a_policy_that_tells_no_ends_tells_none() -> None:

@@ -16,7 +16,7 @@ from governor.domain.entries import Decision
 from governor.domain.muting import MOST
 from governor.domain.policies import Policy
 from governor.domain.restating import restate
-from governor.domain.surroundings import Mute
+from governor.domain.surroundings import ChannelKind, Mute
 
 HOUR = timedelta(hours=1)
 ALLOWED, FORBIDDEN = policy(mutes="Allowed"), policy(mutes="Forbidden")
@@ -173,11 +173,11 @@ def told_of(world: World) -> Counter[str]:
     return Counter(e.reason for e in world.events.events.values() if e.action == "Mute")
 
 
-async def muted(world: World) -> ObjectKey:
+async def muted(world: World, **overrides: object) -> ObjectKey:
     """A policy with a mute that ends in an hour; everybody has been told of it."""
     world.say(autonomy_rate="ok")
     stands(world, ends=NOON + HOUR)
-    key = world.apply(slo())
+    key = world.apply(slo(), **overrides)
     await world.settled(key, "Ok")
     assert mutes(world) == [(None, False)]
     return key
@@ -236,3 +236,19 @@ async def test_a_status_wiped_while_the_sink_is_down_keeps_the_one_row(world: Wo
     await world.settled(key, "Ok")
 
     assert told_of(world)["FindingResolved"] == 1
+
+
+async def test_channels_hear_nothing_of_a_mute_whose_row_is_another_and_ends(world: World) -> None:
+    """The status was wiped and the mute deleted while the sink was down."""
+    world.around.channel("chat", ChannelKind.CHAT)
+    key = await muted(world, notify={"channels": [{"name": "chat"}]})
+    world.sink.down = "stopped"
+    await wipe(world, key)
+    await world.until(lambda: told_of(world)["FindingOpened"] == 2)
+    is_deleted(world)
+    await world.until(lambda: told_of(world)["FindingResolved"] == 1)
+    world.sink.down = None
+    await world.ticking(key, lambda: mutes(world) == [("MuteRemoved", True)])
+    await world.settled(key, "Ok")
+
+    assert world.around.told == []

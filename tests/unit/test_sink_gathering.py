@@ -1,6 +1,8 @@
 """What is asked for one by one and done together: nobody is harmed by company."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import Sequence
 
 import pytest
@@ -171,3 +173,32 @@ async def test_refusal_of_one_alone_is_its_own() -> None:
     """Word for word."""
     with pytest.raises(RejectedError, match="never this row"):
         await Gathering(Database(frozenset({5})).work).ask(5)
+
+
+class Thing:
+    """Something that can be seen to go."""
+
+
+async def test_what_was_served_is_let_go_at_once() -> None:
+    """Nobody need look for garbage: crowds come when there is no time for that."""
+
+    async def work(things: Sequence[Thing]) -> Sequence[Thing]:
+        await asyncio.sleep(0)
+        return things
+
+    gathering = Gathering(work, width=1)
+    things = [Thing() for _ in range(4)]
+    served = [weakref.ref(thing) for thing in things]
+    asking = [asyncio.create_task(gathering.ask(thing)) for thing in things]
+    await asyncio.sleep(0)
+    asking.pop().cancel()  # one leaves
+    gc.disable()
+    try:
+        await asyncio.gather(*asking)
+        things.clear()
+        asking.clear()
+        for _ in range(3):
+            await asyncio.sleep(0)
+        assert [ref() for ref in served] == [None] * 4
+    finally:
+        gc.enable()

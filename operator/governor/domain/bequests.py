@@ -124,15 +124,16 @@ def retold(
 ) -> tuple[Entry, ...]:
     """What is left of a policy that went when another may have led, and told of it.
 
-    Where a repetition is known as one all is told. A chat is told only what the other has
-    kept: better nothing than twice.
+    Where a repetition is known as one all is told. A chat, and what may be one while it is
+    away, is told only what the other has kept: better nothing than twice.
 
     Args:
         kept: what the other has kept of it.
         left: the policy's bequest.
         channels: what may be used of its channels.
     """
-    heedful = {name: view for name, view in channels.items() if view.kind is not ChannelKind.CHAT}
+    heedless = (ChannelKind.CHAT, None)
+    heedful = {name: view for name, view in channels.items() if view.kind not in heedless}
     draft = Draft(kept, ())
     for entry in notifying.owed(left, heedful):
         draft.add(entry)

@@ -186,6 +186,8 @@ def farewells(
             end = resolved(decision, ours, place.check, evidence, SUPERSEDED)
             yield end.model_copy(update={"targets": targets})
     for entry in pending:
+        if entry.event_type == GOVERNANCE_MUTE:  # of which channels are told nothing
+            continue
         ended = entry.transition is Transition.RESOLVE and not log.is_farewell(entry)
         if ended and entry.finding in adopted and channels:
             known = tuple(map(channel_target, channels))

@@ -87,6 +87,8 @@ class Gathering(Generic[ItemT, AnswerT]):
             if member.batch is not None:
                 member.batch.left()
             raise
+        finally:
+            member.batch = None  # a cycle, that only a search for garbage would find
 
     def _depart(self) -> None:
         while len(self._under_way) < self._width and (members := self._next()):
