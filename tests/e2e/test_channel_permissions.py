@@ -1,4 +1,4 @@
-"""Who may not use a channel tells nothing there; once allowed, what is still open is told."""
+"""Who may not use a channel tells nothing there; once allowed, what is open is told, and ends."""
 
 import json
 from collections.abc import Iterator
@@ -48,7 +48,7 @@ def test_a_namespace_that_is_not_allowed_tells_nothing_until_it_is(
     sources: None,
     guarded: list[Manifest],
 ) -> None:
-    """Stored and shown, but not told; then a label, once each; then none, and it ends there."""
+    """Stored and shown, but not told; then a label, once each; then none, and the end waits."""
     names = [each["metadata"]["name"] for each in guarded]
     stack.prometheus.start()
     cluster.apply(
@@ -83,8 +83,20 @@ def test_a_namespace_that_is_not_allowed_tells_nothing_until_it_is(
         policy("asking", namespace, number(0, red_line=1), notify=notify(*names), interval="7d")
     )
     cluster.verdict("asking", namespace, "Ok")
-    cluster.told("asking", namespace)
+    told_by_log = {f"channel/{name}" for name in names if not name.endswith("alertmanager")}
+    eventually(lambda: awaited(cluster, namespace) >= told_by_log, WITHIN)
     assert len(attempts(stack)) == 2
+
+    stack.kubectl("label", "namespace", namespace, f"{LABEL}=tell")
+    cluster.told("asking", namespace)
+    assert [word for word, _ in events(stack, AT)] == ["opened", "resolved"]
+    assert len(attempts(stack)) == 4
+
+
+def awaited(cluster: Cluster, namespace: str) -> set[str]:
+    """The targets that are yet to be told."""
+    pending = cluster.status("asking", namespace).get("pending", [])
+    return {target for entry in pending for target in entry["targets"]}
 
 
 def attempts(stack: Stack) -> list[str]:
