@@ -1,5 +1,6 @@
 """What every test may ask for: one embedded stack a session, and a clean environment."""
 
+import logging
 import os
 import shutil
 import tempfile
@@ -68,6 +69,17 @@ def ports_of(worker: str) -> str:
     share = len(ports) // workers
     mine = ports[number * share : (number + 1) * share]
     return f"{mine[0]}-{mine[-1]}"
+
+
+@pytest.fixture
+def logging_restored() -> Iterator[None]:
+    """A command configures the logging of its process: it is left as it was."""
+    root = logging.getLogger()
+    handlers, level = root.handlers, root.level
+    yield
+    root.handlers, root.level = handlers, level
+    for name in ("kopf", "aiohttp.access", "asyncio", "sqlalchemy", "alembic"):
+        logging.getLogger(name).setLevel(logging.NOTSET)
 
 
 @pytest.fixture(scope="session")

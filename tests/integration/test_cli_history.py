@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-import logging
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,16 +21,10 @@ from governor.values.moments import in_seconds
 from governor.values.reasons import Verdict
 from governor_local.postgresql import PostgresServer
 
+pytestmark = pytest.mark.usefixtures("logging_restored")
+
 History = Callable[..., tuple[int, str, str]]
 """Runs the command in a thread, as it has a loop of its own; exit code, output, errors."""
-
-
-@pytest.fixture(autouse=True)
-def logging_restored() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    root.handlers, root.level = handlers, level
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 """`governor migrate` against a real PostgreSQL, and when there is none."""
 
-import logging
 import socket
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
@@ -14,14 +12,7 @@ from governor.adapters.sink.migrating import head
 from governor.cli.main import main
 from governor_local.stack import Stack
 
-
-@pytest.fixture(autouse=True)
-def logging_restored() -> Iterator[None]:
-    """The command configures the logging of its process."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    root.handlers, root.level = handlers, level
+pytestmark = pytest.mark.usefixtures("logging_restored")
 
 
 @dataclass(frozen=True, slots=True)

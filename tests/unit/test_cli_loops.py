@@ -1,8 +1,6 @@
 """Every command works in a loop in which a name that hangs is in nobody's way."""
 
 import asyncio
-import logging
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,16 +12,9 @@ from governor import wiring
 from governor.cli.main import FAILED, main
 from governor.errors import GovernorError
 
+pytestmark = pytest.mark.usefixtures("logging_restored")
+
 DONE = "that was all"
-
-
-@pytest.fixture(autouse=True)
-def logging_restored() -> Iterator[None]:
-    """The commands configure the logging of their process."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    root.handlers, root.level = handlers, level
 
 
 @pytest.fixture(autouse=True)

@@ -3,23 +3,13 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
 
 from governor.telemetry import logs
 
-
-@pytest.fixture(autouse=True)
-def restored() -> Iterator[None]:
-    """Leaves the process's logging as it was."""
-    root = logging.getLogger()
-    handlers, level = root.handlers, root.level
-    yield
-    root.handlers, root.level = handlers, level
-    for name in ("kopf", "aiohttp.access", "asyncio", "sqlalchemy", "alembic"):
-        logging.getLogger(name).setLevel(logging.NOTSET)
+pytestmark = pytest.mark.usefixtures("logging_restored")
 
 
 def configured(**how: str) -> io.StringIO:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -15,13 +15,10 @@ from governor.api.status import PolicyStatus
 from governor.app.ports import Json, ObjectKey
 from governor.domain.policies import Policy, resolve
 from governor.errors import SpecError
-from governor.values.moments import time_said
+from governor.values.moments import LONG_AGO, time_said
 
 RUN_NOW_LENGTH = 253
 """So much of a run-now request is compared and echoed."""
-
-LONG_AGO = datetime.fromtimestamp(0, UTC)
-"""When something was written of which nobody can tell."""
 
 
 @dataclass(frozen=True)

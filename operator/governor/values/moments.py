@@ -54,6 +54,9 @@ zones such as +99:99, and years and separators, that nobody else can read."""
 EARLIEST, LATEST = datetime(2, 1, 1, tzinfo=UTC), datetime(9998, 12, 31, tzinfo=UTC)
 """Nobody's times, a year from the ends of what can be held: zones and intervals have room there."""
 
+LONG_AGO = datetime.fromtimestamp(0, UTC)
+"""When something happened of which nobody can tell."""
+
 Time = Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
 """A time in a status. The format `date-time` takes what nobody can reckon with: the year 0, and
 ends of the calendar that a zone carries past it. A status with such a time can't be understood."""

@@ -1,20 +1,18 @@
 """The Lease that says which replica leads, in the operator's own namespace."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
 from governor.adapters.kubernetes.connection import Connection, RefusedError
 from governor.domain.leases import LEASE_SECONDS, Lease
 from governor.errors import ConflictError
-from governor.values.moments import rfc3339, time_said
+from governor.values.moments import LONG_AGO, rfc3339, time_said
 
 LEASE = "governor"
 """Its name."""
 
 _KIND = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease"}
-_LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
 class KubernetesLeaseStore:
@@ -71,7 +69,7 @@ def _written(lease: Lease) -> dict[str, Any]:
 def _read(spec: Mapping[str, Any]) -> Lease:
     return Lease(
         holder=spec.get("holderIdentity") or "",
-        acquired_at=time_said(spec.get("acquireTime")) or _LONG_AGO,
-        renewed_at=time_said(spec.get("renewTime")) or _LONG_AGO,
+        acquired_at=time_said(spec.get("acquireTime")) or LONG_AGO,
+        renewed_at=time_said(spec.get("renewTime")) or LONG_AGO,
         transitions=spec.get("leaseTransitions") or 0,
     )
