@@ -24,7 +24,7 @@ from governor.adapters.kubernetes.cluster import (
 )
 from governor.adapters.kubernetes.connection import Connection, RefusedError
 from governor.adapters.kubernetes.credentials import Credentials, load
-from governor.adapters.kubernetes.events import KubernetesEventRecorder
+from governor.adapters.kubernetes.events import AT_A_TIME, KubernetesEventRecorder
 from governor.adapters.kubernetes.status_store import policy_store
 from governor.app.ports import EventRecord, ObjectKey
 from governor.errors import (
@@ -228,6 +228,33 @@ async def test_who_may_not_write_any_more_when_its_turn_comes_writes_nothing(
 
     assert [isinstance(end, NotLeadingError) for end in ends] == [False] * 32 + [True] * 8
     assert asked == ["PUT"] * 32 + ["GET"]
+
+
+async def test_a_crowd_of_events_leaves_room_for_a_status(tmp_path: Path) -> None:
+    """Thousands of checks are blind at once; what they say does not hold up who can see."""
+    answered = asyncio.Event()
+    events = 0
+
+    async def handler(request: web.Request) -> web.Response:
+        nonlocal events
+        if request.method == "POST":
+            events += 1
+            await answered.wait()
+        return web.json_response({"metadata": {"uid": KEY.uid}})
+
+    async with connected(tmp_path, handler, timeout_seconds=30) as connection:
+        recorder = KubernetesEventRecorder(connection, instance="here")
+        crowd = [asyncio.create_task(recorder.record(EVENT)) for _ in range(200)]
+        async with asyncio.timeout(10):
+            while events < AT_A_TIME:  # noqa: ASYNC110 - the server is no event
+                await asyncio.sleep(0.01)
+            await policy_store(connection).replace_status(KEY, "1", {})
+        assert events == AT_A_TIME
+
+        answered.set()
+        await asyncio.gather(*crowd)
+
+    assert events == len(crowd)
 
 
 async def test_an_event_is_not_sent_twice(tmp_path: Path) -> None:

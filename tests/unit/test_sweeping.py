@@ -9,9 +9,9 @@ from tests.support.builders import slo
 from tests.support.world import World
 
 from governor.app import attempts, measuring, sweeping
+from governor.app.beginning import BEGINNERS
 from governor.app.ports import ObjectKey
 from governor.app.running import PolicyRunner
-from governor.app.services import BEGINNERS
 from governor.app.sweeping import Sweeper, standing_of
 from governor.domain.overdue import Standing
 

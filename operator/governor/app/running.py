@@ -144,23 +144,24 @@ class PolicyRunner:
 
     async def run(self) -> None:
         """Works until cancelled, or stopped: then it has told what could be told."""
+        place = await self._services.beginning.enter()
+        self.queued = False
         courier: asyncio.Task[None] | None = None
         try:
-            async with self._services.beginning:
-                self.queued = False
-                if self._pace.stopping:
-                    return
-                courier = asyncio.create_task(self._carry(), name=f"courier of {self._key.name}")
-                await self._pace.turn()
-                await self._turn_safely()
+            if self._pace.stopping:
+                return
+            courier = asyncio.create_task(self._carry(), name=f"courier of {self._key.name}")
             while await self._pace.turn():
                 await self._turn_safely()
+                place.turned(measuring=bool(self.measuring))
+            place.leave()
             self.courier.finish()
             # A channel that rests is not waited for: what others were told is to be written.
             await asyncio.wait({courier}, timeout=FINISHING_SECONDS)
             if self.courier.news.delivered:
                 await self._turn_safely()
         finally:
+            place.leave()
             self.measuring.discard()
             self._pace.close()
             if courier is not None:

@@ -1,17 +1,13 @@
 """What the runs of all policies share."""
 
-import asyncio
 from dataclasses import dataclass, field
 
 from governor.app.around import Around
+from governor.app.beginning import Beginning
 from governor.app.delivering import Complaints
 from governor.app.history import History
 from governor.app.measuring import Measurer
 from governor.app.ports import Authority, Clock, EventRecorder, Sink, StatusStore, Telemetry
-
-BEGINNERS = 100
-"""So many policies begin at a time. Thousands at once, as after a change of leaders, would crowd
-all servers and each other; one by one they would wait for each slow answer in turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +23,6 @@ class Services:
     clock: Clock
     authority: Authority
     complaints: Complaints = field(default_factory=Complaints)
-    beginning: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(BEGINNERS))
-    """Held by a policy for its first turn."""
+    beginning: Beginning = field(default_factory=Beginning)
     history: History | None = None
     """Where every value goes; None: none is kept."""

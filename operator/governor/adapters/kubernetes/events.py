@@ -1,11 +1,17 @@
 """Kubernetes Events, each told once: the name is the transition's, so a repeat is a 409."""
 
+import asyncio
+
 from governor.adapters.kubernetes.connection import Connection, RefusedError
 from governor.api import API_VERSION, GROUP
 from governor.app.ports import EventRecord, Json
 from governor.domain.telling import NOTE_BYTES, cut
 from governor.errors import DeliveryError, RejectedError, UnavailableError
 from governor.values.moments import rfc3339
+
+AT_A_TIME = 8
+"""Events on their way: thousands that come at once must not stand before the statuses, which are
+written over the same connections."""
 
 _CONTROLLER = f"{GROUP}/governor"
 _WORD_CHARACTERS = 128
@@ -28,12 +34,14 @@ class KubernetesEventRecorder:
         """
         self._connection = connection
         self._instance = instance[:_WORD_CHARACTERS] or "governor"
+        self._turns = asyncio.Semaphore(AT_A_TIME)
 
     async def record(self, event: EventRecord) -> None:
         """As the port says."""
         path = f"/apis/events.k8s.io/v1/namespaces/{_namespace(event)}/events"
         try:
-            await self._connection.request("POST", path, body=self._body(event))
+            async with self._turns:
+                await self._connection.request("POST", path, body=self._body(event))
         except UnavailableError as error:
             raise DeliveryError(str(error)) from error
         except RefusedError as error:
