@@ -1,9 +1,8 @@
-"""A policy as the informer saw it: parsed once, copied out of what may change."""
+"""A policy as the informer saw it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 from pydantic import ValidationError
@@ -21,39 +20,24 @@ RUN_NOW_LENGTH = 253
 """So much of a run-now request is compared and echoed."""
 
 
-@dataclass(frozen=True)
 class Subject:
     """One version of a GovernancePolicy object."""
 
-    body: Json
+    __slots__ = ("body", "deleting", "generation", "key", "resource_version", "run_now")
 
-    @cached_property
-    def key(self) -> ObjectKey:
-        """Which policy."""
-        meta = self.body["metadata"]
-        return ObjectKey(uid=meta["uid"], namespace=meta["namespace"], name=meta["name"])
-
-    @property
-    def generation(self) -> int:
+    def __init__(self, body: Json) -> None:
+        """What every turn asks for is read at once; the rest, from `body`, when asked for."""
+        meta = body["metadata"]
+        self.body = body
+        self.key = ObjectKey(uid=meta["uid"], namespace=meta["namespace"], name=meta["name"])
+        self.generation = int(meta.get("generation", 0))
         """Counts the changes of the spec."""
-        return int(self.body["metadata"].get("generation", 0))
-
-    @property
-    def resource_version(self) -> str:
+        self.resource_version = str(meta["resourceVersion"])
         """Changes with every write."""
-        return str(self.body["metadata"]["resourceVersion"])
-
-    @property
-    def deleting(self) -> bool:
+        self.deleting = "deletionTimestamp" in meta
         """Whether somebody deletes it, and a finalizer, of somebody else's, holds it."""
-        return "deletionTimestamp" in self.body["metadata"]
-
-    @property
-    def run_now(self) -> str | None:
+        self.run_now = _run_now(meta)
         """The run-now request, if there is one."""
-        annotations = self.body["metadata"].get("annotations") or {}
-        value = annotations.get(RUN_NOW)
-        return None if value is None else str(value)[:RUN_NOW_LENGTH]
 
     @property
     def raw_spec(self) -> Mapping[str, Any]:
@@ -69,7 +53,7 @@ class Subject:
     @property
     def field_manager(self) -> str:
         """Who last wrote the spec, as `managedFields` says; empty if it does not."""
-        return str(self._last_spec_write.get("manager", ""))
+        return str(_last_spec_write(self.body["metadata"]).get("manager", ""))
 
     @property
     def changed_at(self) -> datetime:
@@ -77,17 +61,9 @@ class Subject:
 
         Whoever writes a spec may write there what they like: what is no time is passed over.
         """
-        created = self.body["metadata"].get("creationTimestamp")
-        return time_said(self._last_spec_write.get("time")) or time_said(created) or LONG_AGO
-
-    @cached_property
-    def _last_spec_write(self) -> Json:
-        writes = [
-            entry
-            for entry in self.body["metadata"].get("managedFields") or ()
-            if not entry.get("subresource") and "f:spec" in (entry.get("fieldsV1") or {})
-        ]
-        return max(writes, key=lambda entry: time_said(entry.get("time")) or LONG_AGO, default={})
+        meta = self.body["metadata"]
+        said = _last_spec_write(meta).get("time"), meta.get("creationTimestamp")
+        return next((time for it in said if (time := time_said(it))), LONG_AGO)
 
     def newer_than(self, other: "Subject") -> bool:
         """Whether this version was written after the other (resourceVersions are ordered)."""
@@ -107,6 +83,20 @@ class Subject:
             return PolicyStatus.model_validate(dict(self.raw_status))
         except ValidationError:
             return PolicyStatus()
+
+
+def _run_now(metadata: Json) -> str | None:
+    value = (metadata.get("annotations") or {}).get(RUN_NOW)
+    return None if value is None else str(value)[:RUN_NOW_LENGTH]
+
+
+def _last_spec_write(metadata: Json) -> Json:
+    writes = [
+        entry
+        for entry in metadata.get("managedFields") or ()
+        if not entry.get("subresource") and "f:spec" in (entry.get("fieldsV1") or {})
+    ]
+    return max(writes, key=lambda entry: time_said(entry.get("time")) or LONG_AGO, default={})
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,13 +23,15 @@ def add_watches(registry: kopf.OperatorRegistry, tick_length: TickLength) -> Non
 
 
 def _handler(kind: Kind, tick_length: TickLength) -> Callable[..., Any]:
-    async def on_event(event: Json, memo: Memo, patch: kopf.Patch, **_: Any) -> None:
+    async def on_event(event: kopf.RawEvent, memo: Memo, patch: kopf.Patch, **_: Any) -> None:
         let_go(patch)
-        # kopf's `body` changes under a handler; the event's object never does but here: kopf
-        # keeps it, too.
-        body, deleted = slim(event["object"]), event["type"] == "DELETED"
+        whole, deleted = event["object"], event["type"] == "DELETED"
+        body = slim(whole)
         if kind is Kind.POLICIES:
-            _set_timer(body, memo, None if deleted else tick_length(body.get("spec") or {}))
+            _set_timer(whole, memo, None if deleted else tick_length(whole.get("spec") or {}))
+        # kopf keeps the object for as long as it is there, and needs its metadata only.
+        whole.pop("spec", None)
+        whole.pop("status", None)
         if deleted:
             memo.informer.gone(kind, ObjectKey.of(body))
         else:

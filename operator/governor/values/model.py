@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from functools import cache
+from sys import getsizeof
 from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, GetJsonSchemaHandler, model_validator
@@ -38,7 +39,7 @@ class SpecModel(BaseModel):
         """Refuses what a rule refuses, naming every rule that does."""
         if refusing := [rule for rule in self.rules() if not rule.holds(self)]:
             raise broken(*refusing)
-        _count_as_set(self)
+        _compact(self, self.__dict__)
         return self
 
     @classmethod
@@ -63,26 +64,50 @@ class StatusModel(BaseModel):
         use_attribute_docstrings=True,
     )
 
-    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
-        """As pydantic's, but a copy counts as set field by field: all share one set of names.
+    @model_validator(mode="after")
+    def _is_compact(self) -> Self:
+        _compact(self, self.__dict__)
+        return self
 
-        A decision makes dozens of copies, and ten thousand policies keep theirs.
-        """
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As pydantic's, but compact, and twice as fast: a decision makes dozens of copies."""
         if deep:
             return super().model_copy(update=update, deep=True)
         copy = self.__class__.__new__(self.__class__)
-        object.__setattr__(copy, "__dict__", {**self.__dict__, **(update or {})})
-        _count_as_set(copy)
+        _compact(copy, self.__dict__)
+        if update:
+            copy.__dict__.update(update)
         object.__setattr__(copy, "__pydantic_extra__", None)
         object.__setattr__(copy, "__pydantic_private__", None)
         return copy
 
 
-def _count_as_set(model: BaseModel) -> None:
-    """All its fields: which were given, nobody asks, and a set for each model is much memory."""
+def _compact(model: BaseModel, values: Mapping[str, Any]) -> None:
+    """Gives a model these values, in as little memory as there is: ten thousand policies keep some.
+
+    All of its fields count as set: which were given, nobody asks.
+    """
+    compact = _blank(model.__class__).copy()
+    compact.update(values)
+    object.__setattr__(model, "__dict__", compact)
     object.__setattr__(model, "__pydantic_fields_set__", _names(model.__class__))
 
 
 @cache
 def _names(model: type[BaseModel]) -> set[str]:
     return set(model.model_fields)
+
+
+@cache
+def _blank(model: type[BaseModel]) -> dict[str, Any]:
+    """A dict of the model's fields, whose copies are as small as can be.
+
+    Copies of an instance's own share its names (PEP 412), and have room for thirty values. pydantic
+    makes a whole dict for each instance: smaller where fields are few, three times as large where
+    they are many.
+    """
+    names = tuple(model.model_fields)  # of a dict's keys, Python would make too large a dict
+    instance = model.__new__(model)
+    for name in names:
+        object.__setattr__(instance, name, None)
+    return min(dict.fromkeys(names), vars(instance), key=getsizeof)
