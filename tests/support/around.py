@@ -19,6 +19,8 @@ class ScriptedAround:
 
     def __init__(self) -> None:
         self.standing: dict[tuple[str, str], tuple[Mute, ...]] = {}
+        self.looks = 0
+        """How often it was asked for mutes."""
         self.views: dict[str, ChannelView] = {}
         self.told: list[tuple[str, Notice]] = []
         self.poked: list[str] = []
@@ -52,6 +54,7 @@ class ScriptedAround:
         return [(n.transition.value, n.check) for name, n in self.told if name == channel]
 
     def of(self, namespace: str, policy: str) -> tuple[Mute, ...]:
+        self.looks += 1
         return self.standing.get((namespace, policy), ())
 
     def view(self, namespace: str, name: str) -> ChannelView:

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.support.at_rest import stays_if_at_rest
+
 from governor.api.policy import PolicySpec
 from governor.api.status import PolicyStatus
 from governor.domain.episodes import Run
@@ -143,6 +145,7 @@ class History:
         )
         known = {entry.id for entry in self.status.pending}
         self.status = decide(snapshot, runs, feedback, self.now)
+        stays_if_at_rest(snapshot, self.status, self.now)
         self.told += [entry for entry in self.status.pending if entry.id not in known]
         return self.status
 

@@ -7,6 +7,7 @@ itself (which lane goes on when, when a turn comes) is the test's to say.
 from collections.abc import Mapping
 from datetime import datetime
 
+from tests.support.at_rest import stays_if_at_rest
 from tests.support.findings_model import Measured
 from tests.support.model_world import ModelWorld
 from tests.support.promises import agrees, keeps_its_bounds, unknown
@@ -140,6 +141,7 @@ class Replica:
             surroundings=self._services.around.of(self.key, policy),
         )
         status = decide(snapshot, runs, feedback, now)
+        stays_if_at_rest(snapshot, status, now)
         self._courier.chose(before.pending, status.pending)
         suspended = self.wish.suspended
         rows = [] if suspended else unknown(before, feedback.open_rows, feedback.adopted)

@@ -22,14 +22,15 @@ from governor.app.looking_up import LookingUp
 from governor.app.measuring import Measuring
 from governor.app.pacing import Pace
 from governor.app.poking import Poking
+from governor.app.resting import Resting
 from governor.app.services import Services
-from governor.app.subjects import Subject, understand
+from governor.app.subjects import Subject, Understood, understand
 from governor.app.taking_over import TakingOver
 from governor.app.weakly import weakly
 from governor.app.writing import Writing
 from governor.domain.alerts import speaks
 from governor.domain.episodes import Run
-from governor.domain.plans import Feedback, Snapshot, decide, decide_not_understood
+from governor.domain.plans import NOTHING_LEARNED, Feedback, Snapshot, decide, decide_not_understood
 from governor.domain.policies import Policy
 from governor.domain.schedules import due
 from governor.domain.staleness import believable, expire, expired
@@ -62,6 +63,7 @@ class PolicyRunner:
         self.attempts = Attempts(services.clock.now())
         self._poking = Poking(self._key, services.around)
         self._writing = Writing(self._key, self._base, services, look=weakly(self._look))
+        self._resting = Resting()
         self._looking_up = LookingUp(seen.key.uid, services)
         self._taking_over = TakingOver(
             seen.key.uid, services, foreign=self._base.status.observed_generation is None
@@ -196,15 +198,21 @@ class PolicyRunner:
         if self._understood.generation != understood.generation:
             self.wake()  # what was measured belongs to a spec that is no more
             return
-        if await self._writing.write(lambda: self._decide(runs, feedback)):
-            if self._services.history is not None:
-                self._services.history.note(self._key, understood, runs)
-            self._happened(runs, feedback)
-        else:
-            self.wake()
+        if runs or not self._rests(feedback):
+            await self._conclude(understood, runs, feedback)
         if self._understood.measured is not None:  # else each alarm would set off the next one
             now, busy = self._services.clock.now(), self.measuring.under_way
             self._demands.alarm(now, self._pace.wake, busy)
+
+    async def _conclude(
+        self, understood: Understood, runs: Sequence[Run], feedback: Feedback
+    ) -> None:
+        if not await self._writing.write(lambda: self._decide(runs, feedback)):
+            self.wake()
+            return
+        if self._services.history is not None:
+            self._services.history.note(self._key, understood, runs)
+        self._happened(runs, feedback)
 
     async def _measure(self) -> list[Run]:
         policy = self._understood.measured
@@ -273,12 +281,27 @@ class PolicyRunner:
             status=status,
             surroundings=self._services.around.of(self._key, policy),
         )
+        self._resting.decided(snapshot.surroundings)
         decided = decide(snapshot, runs, feedback, now)
         self.courier.chose(status.pending, decided.pending)
         return decided
 
+    def _rests(self, feedback: Feedback) -> bool:
+        """Whether a decision without a run would change nothing, and nothing waits for a write."""
+        policy = self._understood.policy
+        return (
+            policy is not None
+            and feedback == NOTHING_LEARNED
+            and self._compared is None
+            and not self._writing.rides(self._base.status, self._services.clock.now())
+            and self._resting.holds(
+                self._understood, self._base.status, self._services.around.of(self._key, policy)
+            )
+        )
+
     def _happened(self, runs: Sequence[Run], feedback: Feedback) -> None:
         """The decision stands: what it took in is done with, what it says is told."""
+        self._resting.stands(self._understood, self._base.status)
         self.courier.forget(feedback)
         self._taking_over.looked_at(feedback.open_rows)
         now = self._services.clock.now()

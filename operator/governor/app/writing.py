@@ -52,7 +52,7 @@ class Writing:
             now = services.clock.now()
             decided = decide().model_copy(update={"epoch": base.written.epoch})
             status = decided.model_copy(update={"epoch": self._epoch(now)})
-            rides = decided != base.written and rider_due(self._key.uid, base.written_at, now)
+            rides = self.rides(decided, now)
             claims = not self.claimed and owes(status)
             if not (causes_write(base.written, status) or rides or claims):
                 base.hold(status)
@@ -73,6 +73,11 @@ class Writing:
                 services.telemetry.evaluated(self._key, status)
                 return True
         raise ConflictError(f"{ATTEMPTS} writes in a row failed, at last with: {why}")
+
+    def rides(self, status: PolicyStatus, now: datetime) -> bool:
+        """Whether what waits for a write, if anything does, has waited long enough."""
+        base = self._base
+        return status != base.written and rider_due(self._key.uid, base.written_at, now)
 
     def _epoch(self, now: datetime) -> int | None:
         """Our term's. None takes away one that was made up, and would refuse every write."""

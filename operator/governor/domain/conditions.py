@@ -40,6 +40,8 @@ def upsert(
     """Sets one condition; `lastTransitionTime` moves only when its status does."""
     status, reason, message = told
     before = next((c for c in conditions if c.type == type_), None)
+    if before and _told(before) == (told, generation):
+        return tuple(conditions)
     since = before.last_transition_time if before and before.status == status else now
     condition = Condition(
         type=type_,
@@ -52,6 +54,11 @@ def upsert(
     if before is None:
         return (*conditions, condition)
     return tuple(condition if c.type == type_ else c for c in conditions)
+
+
+def _told(condition: Condition) -> tuple[Told, int]:
+    told = condition.status, condition.reason, condition.message
+    return told, condition.observed_generation
 
 
 def remove(conditions: Sequence[Condition], type_: str) -> tuple[Condition, ...]:

@@ -140,14 +140,14 @@ def _count(status: CheckStatus, check: Check, slot: datetime, blind_after: int) 
             return status
         runs = min(status.blind_runs + 1, blind_after)
         return status.model_copy(update={"blind_runs": runs, "blind_slot": slot})
-    status = status.model_copy(update={"blind_runs": 0})
     if status.counted_slot is not None and slot <= status.counted_slot:
-        return status
+        return status.model_copy(update={"blind_runs": 0})
     violated = status.verdict is Verdict.VIOLATED
     return status.model_copy(
         update={
             "violations": min(status.violations + 1, check.failure_threshold) if violated else 0,
             "successes": 0 if violated else min(status.successes + 1, check.success_threshold),
+            "blind_runs": 0,
             "counted_slot": slot,
         }
     )

@@ -22,6 +22,8 @@ CHECK_BLIND = "governance_check_blind"
 
 OF_THE_POLICY = (SELF_FAILURE, DATA_GAP)
 
+_NEVER_FOUND = {event_type: PolicyFinding(event_type=event_type) for event_type in OF_THE_POLICY}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Level:
@@ -47,7 +49,7 @@ def of_policy(
         (SELF_FAILURE, _self_failure(policy, checks)),
         (DATA_GAP, _data_gap(slo, checks)),
     ):
-        place = known.get(event_type) or PolicyFinding(event_type=event_type)
+        place = known.get(event_type) or _NEVER_FOUND[event_type]
         place, entries = _settle(decision, place, level)
         told.extend(entries)
         if place.finding or place.last_finding:

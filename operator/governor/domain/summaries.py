@@ -32,26 +32,27 @@ def slo(policy: Policy, checks: Sequence[CheckStatus]) -> SloSummary | None:
     slos = [check for check in checks if check.name in names]
     if not slos:
         return None
-    counts = summary(slos)
-    met = counts.ok + counts.warning
+    counts = Counter(check.verdict for check in slos)
+    met = counts[Verdict.OK] + counts[Verdict.WARNING]
+    violated, no_data = counts[Verdict.VIOLATED], counts[Verdict.NO_DATA]
     # A check that never ran says nothing about whether metrics are emitted.
     ran = all(check.reason is not Reason.NOT_YET_EVALUATED for check in slos)
-    all_no_data = ran and counts.no_data > 0 and met + counts.violated == 0
-    if counts.violated:
+    all_no_data = ran and no_data > 0 and met + violated == 0
+    if violated:
         status = "violated"
     elif all_no_data:
         status = "no_data"
-    elif counts.error:
+    elif counts[Verdict.ERROR]:
         status = "error"
-    elif counts.no_data:
+    elif no_data:
         status = "partial_data"
     else:
         status = "ok"
     return SloSummary(
-        violated=counts.violated,
-        no_data=counts.no_data,
+        violated=violated,
+        no_data=no_data,
         ok=met,
-        error=counts.error,
+        error=counts[Verdict.ERROR],
         all_no_data=all_no_data,
         status=status,
     )

@@ -1,0 +1,161 @@
+"""A tick that brings no news decides nothing; any news is decided on with the next one."""
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from tests.support.builders import NOON, slo
+from tests.support.world import World
+
+from governor.api.status import PolicyStatus
+from governor.app.ports import ObjectKey
+from governor.domain import plans
+from governor.domain.surroundings import Mute
+
+POLICY = ("aiops", "flywheel")
+
+
+class Decisions:
+    """Counts what `decide` is asked for."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self, *arguments: object) -> PolicyStatus:
+        self.count += 1
+        return plans.decide(*arguments)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+async def world() -> AsyncIterator[World]:
+    """An operator without a policy."""
+    async with World() as made:
+        yield made
+
+
+@pytest.fixture
+def decisions(monkeypatch: pytest.MonkeyPatch) -> Decisions:
+    counting = Decisions()
+    monkeypatch.setattr("governor.app.running.decide", counting)
+    return counting
+
+
+async def ticks(world: World, key: ObjectKey, count: int) -> None:
+    """So many ticks, each with its turn, which looks at what is around; no slot comes."""
+    for _ in range(count):
+        looks = world.around.looks
+        world.scheduler.policy_tick(key.uid, 60)
+        await world.until(partial(_grown, world, looks))
+
+
+def _grown(world: World, looks: int) -> bool:
+    return world.around.looks > looks
+
+
+async def quiet(world: World) -> ObjectKey:
+    """A policy whose only check is well, and told so."""
+    key = world.apply(slo())
+    await world.settled(key, "Ok")
+    await ticks(world, key, 2)
+    return key
+
+
+async def test_ticks_without_news_decide_nothing(world: World, decisions: Decisions) -> None:
+    """Ten thousand policies have as many a minute."""
+    key = await quiet(world)
+    before = decisions.count
+
+    await ticks(world, key, 5)
+
+    assert decisions.count == before
+
+
+async def test_a_run_is_decided_on(world: World, decisions: Decisions) -> None:
+    key = await quiet(world)
+    before = decisions.count
+    world.say(autonomy_rate="violated")
+
+    world.slot(key)
+
+    await world.settled(key, "Violated")
+    assert decisions.count > before
+
+
+async def test_while_a_finding_is_open_every_tick_decides(
+    world: World, decisions: Decisions
+) -> None:
+    """A reminder may be due."""
+    key = await quiet(world)
+    world.say(autonomy_rate="violated")
+    world.slot(key)
+    await world.settled(key, "Violated")
+    before = decisions.count
+
+    world.scheduler.policy_tick(key.uid, 60)
+
+    await world.until(lambda: decisions.count > before)
+
+
+async def test_what_is_around_is_news(world: World, decisions: Decisions) -> None:
+    """Though nobody told the policy of it."""
+    key = await quiet(world)
+    before = decisions.count
+    world.around.standing[POLICY] = (
+        Mute(
+            uid="mute-1",
+            name="quiet",
+            checks=(),
+            reason="a migration",
+            owner="sre",
+            expires_at=NOON + timedelta(hours=1),
+        ),
+    )
+
+    world.scheduler.policy_tick(key.uid, 60)
+
+    await world.until(lambda: decisions.count > before)
+    await world.until(lambda: bool(world.store.peek(key)["status"].get("mutes")))
+
+
+async def test_what_the_sink_has_is_news(world: World, decisions: Decisions) -> None:
+    """Even that it has nothing: it may have lost what the status knows."""
+    key = await quiet(world)
+    before = decisions.count
+    runner = world.scheduler.named(*POLICY)
+    assert runner is not None
+
+    runner.heal(())
+
+    await world.until(lambda: decisions.count > before)
+    await ticks(world, key, 2)
+    assert decisions.count == before + 1
+
+
+async def test_another_hand_s_status_is_news(world: World, decisions: Decisions) -> None:
+    """It is decided on like one of our own, and put right."""
+    key = await quiet(world)
+    before = decisions.count
+    body = world.store.peek(key)
+    status = {**body["status"], "verdict": "Violated"}
+    await world.store.replace_status(key, body["metadata"]["resourceVersion"], status)
+
+    world.scheduler.policy_seen(world.store.peek(key))
+
+    await world.settled(key, "Ok")
+    assert decisions.count > before
+
+
+async def test_values_that_wait_are_written_in_time(world: World, decisions: Decisions) -> None:
+    """A run whose value alone is new is not written at once; later ticks see to it."""
+    key = await quiet(world)
+    world.slot(key)
+    await world.until(lambda: world.measurer.calls["autonomy-rate"] == 2)
+    await ticks(world, key, 2)
+    writes = world.store.writes
+
+    for _ in range(5):
+        world.clock.forward(50)
+        world.scheduler.policy_tick(key.uid, 60)
+
+    await world.until(lambda: world.store.writes > writes)
