@@ -34,7 +34,7 @@ class Beginning:
         return min(max(since, self._done_at) + PATIENCE, since + LONGEST_SECONDS)
 
     def done(self) -> None:
-        """One that began has measured all it had to."""
+        """One that began has got answers to all it asked: more are worth waiting for."""
         self._done_at = asyncio.get_running_loop().time()
 
     def release(self) -> None:
@@ -55,13 +55,19 @@ class Place:
         self._timer: asyncio.TimerHandle | None = None
         self._measured = self._left = False
 
-    def turned(self, *, measuring: bool) -> None:
-        """A turn of the policy is over; whether something of it is still being measured."""
+    def turned(self, *, measuring: bool, answered: bool = True) -> None:
+        """A turn of the policy is over.
+
+        Args:
+            measuring: whether something of it is still being measured.
+            answered: whether any source has answered what was asked.
+        """
         if self._measured:
             return
         if not measuring:
             self._measured = True
-            self._beginning.done()
+            if answered:
+                self._beginning.done()
             self.leave()
         elif self._timer is None:
             self._look()

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -14,6 +14,9 @@ from governor.values.reasons import Reason
 
 PATIENCE = 1.0
 """Seconds that quick checks of a policy wait for its slow ones, to share a write."""
+
+_SILENT = frozenset({Reason.TIMEOUT, Reason.UNREACHABLE})
+"""Why a check has no answer from its source."""
 
 
 class Measurer(Protocol):
@@ -36,6 +39,8 @@ class Measuring:
         self._on_done = on_done
         self._running: dict[str, asyncio.Task[Run]] = {}
         self._begun: dict[str, datetime] = {}
+        self.answered = True
+        """Whether a source has answered since measurements were last started, whatever it said."""
 
     @property
     def under_way(self) -> Mapping[str, datetime]:
@@ -48,8 +53,10 @@ class Measuring:
     def __bool__(self) -> bool:
         return bool(self._running)
 
-    def start(self, due: Iterable[Due], now: datetime) -> None:
+    def start(self, due: Collection[Due], now: datetime) -> None:
         """Measures these checks, all at the same time of reference."""
+        if due and not self._running:
+            self.answered = False
         for each in due:
             task = asyncio.create_task(self._run(each, now), name=f"measure {each.check.name}")
             self._running[each.check.name] = task
@@ -62,7 +69,9 @@ class Measuring:
         _, slow = await asyncio.wait(self._running.values(), timeout=PATIENCE)
         for task in slow:
             task.add_done_callback(self._done)
-        return [self._running.pop(name).result() for name in self._finished()]
+        runs = [self._running.pop(name).result() for name in self._finished()]
+        self.answered = self.answered or any(map(_answered, runs))
+        return runs
 
     def discard(self) -> None:
         """Gives up on everything under way: it belongs to a spec that is no more."""
@@ -95,3 +104,8 @@ class Measuring:
             outcome=outcome,
             seconds=time.perf_counter() - started,
         )
+
+
+def _answered(run: Run) -> bool:
+    outcome = run.outcome
+    return not isinstance(outcome, Fault) or outcome.reason not in _SILENT

@@ -21,18 +21,18 @@ class Resting:
     """The latest decision on one policy, if time alone can't change it."""
 
     def __init__(self) -> None:
-        self._surroundings: Surroundings | None = None
+        self._basis: tuple[Understood, Surroundings] | None = None
         self._rest: _Rest | None = None
 
-    def decided(self, surroundings: Surroundings) -> None:
-        """A decision was taken in these surroundings; whether it stands is not known yet."""
-        self._surroundings = surroundings
+    def decided(self, understood: Understood, surroundings: Surroundings) -> None:
+        """A decision was taken on that; whether it stands is not known yet."""
+        self._basis = understood, surroundings
 
-    def stands(self, understood: Understood, status: PolicyStatus) -> None:
+    def stands(self, status: PolicyStatus) -> None:
         """It does, and this is what it came to."""
-        around, self._surroundings, self._rest = self._surroundings, None, None
-        if around is not None and at_rest(status, around):
-            self._rest = _Rest(understood, around, status)
+        basis, self._basis, self._rest = self._basis, None, None
+        if basis is not None and at_rest(status, basis[1]):
+            self._rest = _Rest(*basis, status)
 
     def holds(
         self, understood: Understood, status: PolicyStatus, surroundings: Surroundings

@@ -155,7 +155,7 @@ class PolicyRunner:
             courier = asyncio.create_task(self._carry(), name=f"courier of {self._key.name}")
             while await self._pace.turn():
                 await self._turn_safely()
-                place.turned(measuring=bool(self.measuring))
+                place.turned(measuring=bool(self.measuring), answered=self.measuring.answered)
             place.leave()
             self.courier.finish()
             # A channel that rests is not waited for: what others were told is to be written.
@@ -207,9 +207,11 @@ class PolicyRunner:
     async def _conclude(
         self, understood: Understood, runs: Sequence[Run], feedback: Feedback
     ) -> None:
-        if not await self._writing.write(lambda: self._decide(runs, feedback)):
+        stands = await self._writing.write(lambda: self._decide(runs, feedback))
+        if stands is None:
             self.wake()
             return
+        self._resting.stands(stands)
         if self._services.history is not None:
             self._services.history.note(self._key, understood, runs)
         self._happened(runs, feedback)
@@ -281,7 +283,7 @@ class PolicyRunner:
             status=status,
             surroundings=self._services.around.of(self._key, policy),
         )
-        self._resting.decided(snapshot.surroundings)
+        self._resting.decided(self._understood, snapshot.surroundings)
         decided = decide(snapshot, runs, feedback, now)
         self.courier.chose(status.pending, decided.pending)
         return decided
@@ -301,13 +303,13 @@ class PolicyRunner:
 
     def _happened(self, runs: Sequence[Run], feedback: Feedback) -> None:
         """The decision stands: what it took in is done with, what it says is told."""
-        self._resting.stands(self._understood, self._base.status)
         self.courier.forget(feedback)
         self._taking_over.looked_at(feedback.open_rows)
         now = self._services.clock.now()
         if self.policy is not None:
             self._demands.met(self.policy, runs, feedback.run_now, now)
         if not self.claimed:
+            self._compared = None  # it knows of no finding that could be restated
             return
         # Also what an earlier process decided, and did not get to tell.
         self.courier.owe(self._base.written)

@@ -37,10 +37,11 @@ class Writing:
         self.claimed = False
         """Whether this term has written the status: before that, nothing of it is acted on."""
 
-    async def write(self, decide: Callable[[], PolicyStatus]) -> bool:
+    async def write(self, decide: Callable[[], PolicyStatus]) -> PolicyStatus | None:
         """Writes what is decided until the API server has it, if it is worth a write.
 
-        Returns False if the spec has changed meanwhile: nothing was decided then.
+        Returns what stands, which somebody may have overwritten already. None if the spec has
+        changed meanwhile: nothing was decided then.
 
         Raises:
             StoreError: it could not be written; the decision does not stand.
@@ -57,7 +58,7 @@ class Writing:
             if not (causes_write(base.written, status) or rides or claims):
                 base.hold(status)
                 services.telemetry.evaluated(self._key, status)
-                return True
+                return status
             try:
                 answer = await services.store.replace_status(
                     self._key, base.subject.resource_version, dump(status)
@@ -66,18 +67,19 @@ class Writing:
                 why = str(error)  # the error itself would keep this frame, and all it knows
                 self._look(Subject(slim(await services.store.read(self._key))))
                 if base.subject.generation != generation:
-                    return False
+                    return None
             else:
                 base.confirm(Subject(slim(answer)), status, now)
                 self.claimed = True
                 services.telemetry.evaluated(self._key, status)
-                return True
+                return status
         raise ConflictError(f"{ATTEMPTS} writes in a row failed, at last with: {why}")
 
     def rides(self, status: PolicyStatus, now: datetime) -> bool:
         """Whether what waits for a write, if anything does, has waited long enough."""
-        base = self._base
-        return status != base.written and rider_due(self._key.uid, base.written_at, now)
+        written, at = self._base.written, self._base.written_at
+        same = status.model_copy(update={"epoch": written.epoch}) == written
+        return not same and rider_due(self._key.uid, at, now)
 
     def _epoch(self, now: datetime) -> int | None:
         """Our term's. None takes away one that was made up, and would refuse every write."""

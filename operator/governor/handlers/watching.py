@@ -30,6 +30,7 @@ def _handler(kind: Kind, tick_length: TickLength) -> Callable[..., Any]:
         if kind is Kind.POLICIES:
             _set_timer(whole, memo, None if deleted else tick_length(whole.get("spec") or {}))
         # kopf keeps the object for as long as it is there, and needs its metadata only.
+        whole["metadata"] = body["metadata"]
         whole.pop("spec", None)
         whole.pop("status", None)
         if deleted:
