@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.support.builders import slo
+from tests.support.builders import VALUES, slo
 from tests.support.virtual_time import in_virtual_time
 from tests.support.world import World
 
 from governor.app import beginning, measuring
 from governor.app.beginning import BEGINNERS, LONGEST_SECONDS, PATIENCE, Beginning
 from governor.errors import StoreError
+from governor.values.outcomes import Absence, Fault, Outcome
+from governor.values.reasons import Reason
 
 BEYOND = 7
 """So many policies more than may begin at a time."""
@@ -61,6 +63,30 @@ async def test_those_that_fail_hold_nobody_up(world: World) -> None:
     await world.until(lambda: world.measurer.calls["autonomy-rate"] == BEGINNERS + BEYOND)
 
     await world.until(lambda: world.store.writes == BEGINNERS + BEYOND)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "answered"),
+    [
+        (VALUES["ok"], True),
+        (Absence(reason=Reason.EMPTY_RESULT, message="nothing"), True),
+        (Fault(reason=Reason.QUERY_INVALID, message="no"), True),
+        (Fault(reason=Reason.TIMEOUT, message="no answer"), False),
+        (Fault(reason=Reason.UNREACHABLE, message="refused"), False),
+    ],
+)
+async def test_whether_a_source_has_answered(
+    world: World, outcome: Outcome, answered: bool
+) -> None:
+    """Whatever it said: one that says no is there, and says so quickly."""
+    world.say(autonomy_rate=outcome)
+    key = world.apply(slo())
+    await world.until(lambda: world.store.writes > 0)
+
+    runner = world.scheduler.named(key.namespace, key.name)
+
+    assert runner is not None
+    assert runner.measuring.answered is answered
 
 
 async def test_what_waits_to_begin_ends_with_the_term(world: World) -> None:
@@ -118,6 +144,20 @@ async def test_who_measures_is_waited_for_while_others_get_done() -> None:
 
     assert await entered(crowd) == pytest.approx(5 * PATIENCE)
     await others
+
+
+@in_virtual_time
+async def test_who_gave_up_is_no_reason_to_wait() -> None:
+    """Its source has answered nothing: nobody else's will."""
+    crowd = Beginning(2)
+    first, second = await crowd.enter(), await crowd.enter()
+    first.turned(measuring=True, answered=False)
+    second.turned(measuring=True, answered=False)
+    await asyncio.sleep(PATIENCE * 0.9)
+    first.turned(measuring=False, answered=False)
+
+    assert await entered(crowd) == pytest.approx(PATIENCE * 0.9)
+    assert await entered(crowd) == pytest.approx(PATIENCE)
 
 
 @in_virtual_time

@@ -1,15 +1,16 @@
 """A tick that brings no news decides nothing; any news is decided on with the next one."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 
 import pytest
-from tests.support.builders import NOON, slo
+from tests.support.builders import NOON, slo, spec
 from tests.support.world import World
 
 from governor.api.status import PolicyStatus
-from governor.app.ports import ObjectKey
+from governor.app.ports import Json, ObjectKey
 from governor.domain import plans
 from governor.domain.surroundings import Mute
 
@@ -159,3 +160,91 @@ async def test_values_that_wait_are_written_in_time(world: World, decisions: Dec
         world.scheduler.policy_tick(key.uid, 60)
 
     await world.until(lambda: world.store.writes > writes)
+
+
+@pytest.mark.parametrize("when", ["before the answer", "after it"])
+async def test_a_spec_that_comes_while_a_status_is_written_is_news(
+    world: World, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
+    """What was decided by the old one is not taken for a decision on the new one."""
+    key = await quiet(world)
+
+    async def suspend() -> None:
+        world.scheduler.policy_seen(world.store.change_spec(key, spec(slo(), suspend=True)))
+
+    await _meanwhile(world, key, monkeypatch, suspend, early=when == "before the answer")
+
+    await world.ticking(key, lambda: verdict(world, key) == "Suspended")
+
+
+async def test_another_hand_s_status_that_comes_meanwhile_is_news(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is put right with the next tick, not with the next slot."""
+    key = await quiet(world)
+    seen: list[str | None] = []
+    write = world.store.replace_status
+
+    async def scribble() -> None:
+        body = world.store.peek(key)
+        forged = {**body["status"], "verdict": "Violated"}
+        world.scheduler.policy_seen(await write(key, body["metadata"]["resourceVersion"], forged))
+        seen.append(verdict(world, key))
+
+    await _meanwhile(world, key, monkeypatch, scribble, early=True)
+
+    assert seen == ["Violated"]
+    await world.ticking(key, lambda: verdict(world, key) == "Ok")
+
+
+async def _meanwhile(
+    world: World,
+    key: ObjectKey,
+    monkeypatch: pytest.MonkeyPatch,
+    happen: Callable[[], Awaitable[None]],
+    *,
+    early: bool,
+) -> None:
+    """A value that rode along is written; something happens before, or after, that is answered."""
+    original, happened = world.store.replace_status, asyncio.Event()
+
+    async def replace_status(key: ObjectKey, version: str, status: Json) -> Json:
+        answer = await original(key, version, status)
+        if early and not happened.is_set():
+            await happen()
+        happened.set()
+        return answer
+
+    monkeypatch.setattr(world.store, "replace_status", replace_status)
+    world.slot(key, 300)
+    async with asyncio.timeout(30):
+        await happened.wait()
+    if not early:
+        await happen()
+
+
+async def test_a_term_that_writes_nothing_decides_nothing_either(
+    world: World, decisions: Decisions
+) -> None:
+    """A quiet policy's status is left as the last term's, and that is compared with the sink."""
+    key = world.apply(slo(interval="7d"))
+    await world.settled(key, "Ok")
+    world.authority.epoch += 1
+    await world.restart(key)
+    runner = world.scheduler.named(*POLICY)
+    assert runner is not None
+    world.clock.forward(600)
+    runner.heal(())
+    await ticks(world, key, 3)
+    before = decisions.count
+
+    await ticks(world, key, 5)
+
+    assert decisions.count == before
+    assert (await world.status(key)).epoch == world.authority.epoch - 1
+
+
+def verdict(world: World, key: ObjectKey) -> str | None:
+    """As the API server has it."""
+    found: str | None = world.store.peek(key)["status"].get("verdict")
+    return found
