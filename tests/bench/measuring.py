@@ -13,7 +13,7 @@ from tests.bench.watching import StatusWatch
 
 Say = Callable[[str], None]
 
-START_SECONDS = 300
+START_SECONDS = 900
 """So long it may take until every policy is evaluated."""
 PATIENCE = 60
 """So long a policy that is applied later may."""
