@@ -13,6 +13,7 @@ from governor.domain.overdue import (
     FAILURE_EXCUSES,
     MEASURING_LIMIT,
     Standing,
+    calm_for,
     excused,
     waiting_since,
 )
@@ -171,3 +172,37 @@ def test_what_is_overdue_has_waited_for_two_ticks_in_our_time(
         assert slot > NOON - seconds(ago)
     else:
         assert min(ago, since) <= interval + 120
+
+
+@given(
+    minutely=st.floats(0, 400),
+    hourly=st.floats(0, 8000),
+    since=st.floats(0, 8000),
+    later=st.floats(0, 1),
+)
+def test_who_is_calm_is_not_overdue_though_nothing_is_done(
+    minutely: float, hourly: float, since: float, later: float
+) -> None:
+    """So it need not be looked at meanwhile; and not for longer than two ticks."""
+    both = policy(slo("a", interval="60s"), slo("b", interval="1h"))
+    found = standing(both, evaluated(both, a=minutely, b=hourly), since=NOON - seconds(since))
+    if waiting_since(found, NOON) is not None:
+        return
+
+    calm = calm_for(found, NOON)
+
+    assert timedelta(0) <= calm <= seconds(120)
+    assert waiting_since(found, NOON + later * calm) is None
+
+
+def test_one_that_was_just_evaluated_is_calm_for_two_ticks() -> None:
+    """Thousands are looked at every ten seconds: few of them need to be."""
+    found = standing(MINUTELY, evaluated(MINUTELY, a=0))
+
+    assert calm_for(found, NOON) == seconds(120)
+
+
+@pytest.mark.parametrize("nobody", [None, policy(slo("a"), suspend=True)])
+def test_what_has_no_slots_is_looked_at_again(nobody: Policy | None) -> None:
+    """It may have some later."""
+    assert timedelta(0) < calm_for(standing(nobody, PolicyStatus()), NOON) <= seconds(120)

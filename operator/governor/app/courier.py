@@ -76,6 +76,8 @@ class Courier:
         }
         self._tasks: set[asyncio.Task[None]] = set()
         self._running = False
+        self._owes = False
+        """Whether the log that the lanes have holds anything."""
 
     def finish(self) -> None:
         """What can still be told is told, and `run` ends."""
@@ -122,6 +124,9 @@ class Courier:
         """A status as the API server confirmed it: its log is what is told."""
         self._status = written
         self._needed = _generations(written.pending)
+        if not written.pending and not self._owes:
+            return
+        self._owes = bool(written.pending)
         log = sift(self._key.uid, written.pending)
         for target in {target for entry in log for target in entry.targets}:
             self._open(target)

@@ -174,6 +174,8 @@ class Orphans:
         now = self._services.clock.now()
         for runner in self._policies:
             key = runner.subject.key
+            if not runner.confirmed.pending and key.uid not in self._copied:
+                continue
             if key.uid not in self._policies.uids or key.uid in self._turns:
                 continue  # it went while others were copied
             with self._copying.each(key):

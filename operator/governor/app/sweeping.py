@@ -7,13 +7,15 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from governor.app.apart import Apart
 from governor.app.ports import Clock, ObjectKey, Telemetry
 from governor.app.resources import forever
 from governor.app.running import PolicyRunner
 from governor.app.scheduling import spread
-from governor.domain.overdue import IN_VAIN, Standing, excused, waiting_since
+from governor.domain.overdue import IN_VAIN, Standing, calm_for, excused, waiting_since
+from governor.domain.policies import Policy
 
 SWEEP_SECONDS = 10.0
 NAMED = 5
@@ -32,6 +34,21 @@ class Episode:
     key: ObjectKey
     since: float
     """Monotonic seconds: of the first sweep that found it so, or the last to excuse it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Calm:
+    """For how long a policy need not be looked at."""
+
+    policy: Policy | None
+    since: datetime
+    until: datetime
+    monotonic: float
+    """The end in monotonic seconds: neither clock may have passed it."""
+
+    def lasts(self, runner: PolicyRunner, now: datetime, monotonic: float) -> bool:
+        same = runner.policy is self.policy
+        return same and self.since <= now < self.until and monotonic < self.monotonic
 
 
 class Sweeper:
@@ -61,6 +78,7 @@ class Sweeper:
         self._on_stuck = on_stuck
         self._monotonic = monotonic
         self._episodes: dict[str, Episode] = {}
+        self._calms: dict[str, _Calm] = {}
         self._apart = Apart("can't be looked at: whether it is overdue is not known")
 
     async def run(self) -> None:
@@ -74,8 +92,14 @@ class Sweeper:
     async def sweep(self) -> None:
         """Wakes what is overdue, counts it, and says which episodes begin or end."""
         before, self._episodes = self._episodes, {}
+        calms, self._calms = self._calms, {}
         async for runner in spread(self._runners):
-            with self._apart.each(runner.subject.key):
+            key = runner.subject.key
+            calm = calms.get(key.uid)
+            if calm is not None and calm.lasts(runner, self._clock.now(), self._monotonic()):
+                self._calms[key.uid] = calm
+                continue
+            with self._apart.each(key):
                 self._look(runner, before)
         begun = [each.key for uid, each in self._episodes.items() if uid not in before]
         self._telemetry.overdue(now=len(self._episodes), begun=len(begun))
@@ -92,6 +116,9 @@ class Sweeper:
     def _look(self, runner: PolicyRunner, before: dict[str, Episode]) -> None:
         now, standing = self._clock.now(), standing_of(runner)
         if waiting_since(standing, now) is None:
+            calm = calm_for(standing, now)
+            end = self._monotonic() + calm.total_seconds()
+            self._calms[standing.uid] = _Calm(standing.policy, now, now + calm, end)
             return
         runner.wake()
         if runner.subject.deleting:  # kopf has ended its timer: this is what wakes it now

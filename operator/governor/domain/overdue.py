@@ -17,6 +17,9 @@ TICKS_OVERDUE = 2
 MEASURING_LIMIT = timedelta(minutes=10)
 """No measurement takes so long: 32 checks with timeouts of 30 s in one queue take less."""
 
+NOTHING_DUE = timedelta(minutes=2)
+"""Between two looks at a policy that has no slots now."""
+
 FAILURE_EXCUSES = timedelta(minutes=3)
 """So long after a turn that failed, and said so, nothing else is expected: more than the
 longest time between two attempts, and what an API server without an answer adds."""
@@ -49,7 +52,7 @@ def waiting_since(standing: Standing, now: datetime) -> datetime | None:
     policy = standing.policy
     if policy is None or policy.suspended:
         return None
-    patience = timedelta(seconds=TICKS_OVERDUE * longest_tick(c.interval for c in policy.checks))
+    patience = _patience(policy)
     if now - standing.since <= patience:
         return None
     known = {check.name: check for check in standing.status.checks}
@@ -65,6 +68,22 @@ def waiting_since(standing: Standing, now: datetime) -> datetime | None:
     return first if now - first > patience else None
 
 
+def calm_for(standing: Standing, now: datetime) -> timedelta:
+    """For how long a policy that is on time can't become overdue, whether it is run or not.
+
+    Two ticks at most: somebody may take away what its status says of its runs.
+    """
+    policy = standing.policy
+    if policy is None or policy.suspended:
+        return NOTHING_DUE
+    patience, known = _patience(policy), {check.name: check for check in standing.status.checks}
+    first = min(
+        _first_missed(standing, check, last_evaluated(known.get(check.name), check))
+        for check in policy.checks
+    )
+    return min(patience, max(timedelta(), first + patience - now))
+
+
 def excused(standing: Standing, now: datetime) -> bool:
     """Whether it is known why it gets nowhere: its turns fail, and say so; or its first is to come.
 
@@ -73,6 +92,10 @@ def excused(standing: Standing, now: datetime) -> bool:
     """
     failed = standing.failed_at is not None and now - standing.failed_at < FAILURE_EXCUSES
     return failed or standing.queued
+
+
+def _patience(policy: Policy) -> timedelta:
+    return timedelta(seconds=TICKS_OVERDUE * longest_tick(c.interval for c in policy.checks))
 
 
 def _first_missed(standing: Standing, check: Check, last: datetime | None) -> datetime:

@@ -25,12 +25,30 @@ LONGEST_BATCH = LONGEST_ANSWER / 2
 
 @dataclass(slots=True, eq=False)
 class _Member:
-    """A query that waits for company."""
+    """A query that waits for company, and those who wait for its answer."""
 
     text: str
-    answer: asyncio.Future[Answered] = field(
-        default_factory=lambda: asyncio.get_running_loop().create_future()
-    )
+    askers: list[asyncio.Future[Answered]] = field(default_factory=list)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody still waits."""
+        return not all(asker.done() for asker in self.askers)
+
+    def answer(self, answer: Answered) -> None:
+        for asker in self._waiting():
+            asker.set_result(answer)
+
+    def fail(self, error: Exception) -> None:
+        for asker in self._waiting():
+            asker.set_exception(error)
+
+    def cancel(self) -> None:
+        for asker in self.askers:
+            asker.cancel()
+
+    def _waiting(self) -> list[asyncio.Future[Answered]]:
+        return [asker for asker in self.askers if not asker.done()]
 
 
 class Gatherer:
@@ -44,38 +62,45 @@ class Gatherer:
             requests, self._standings, self._width, source=source, telemetry=telemetry
         )
         self._limits = (requests.deadline_seconds * DURATION_SHARE, LONGEST_BATCH)
-        self._waiting: dict[datetime, list[_Member]] = {}
+        self._waiting: dict[datetime, dict[str, _Member]] = {}
         self._asking: set[asyncio.Task[None]] = set()
 
-    async def ask(self, text: str, at: datetime, began: datetime) -> Answered:
-        """The answer to a query, the same as if it had been asked alone.
+    async def alone(self, text: str, at: datetime) -> Answered:
+        """The answer to a query that may not join others."""
+        return await self._divider.alone(text, at)
+
+    async def together(self, text: str, at: datetime, began: datetime) -> tuple[Answered, bool]:
+        """The answer to a query, the same as alone; and whether another had asked for it already.
 
         Args:
-            text: the query.
+            text: the query, which may join others.
             at: the moment that it asks about.
-            began: when its run did, in that moment; it waits for others until the moment
-                ends, if it may join them.
+            began: when its run did, in that moment; it waits for others until the moment ends.
         """
-        if not self._may_join(text):
-            return await self._divider.alone(text, at)
-        member = _Member(text)
+        loop = asyncio.get_running_loop()
         company = self._waiting.get(at)
         if company is None:
-            company = self._waiting[at] = []
-            asyncio.get_running_loop().call_later(left(began), self._depart, at)
-        company.append(member)
-        return await member.answer
+            company = self._waiting[at] = {}
+            loop.call_later(left(began), self._depart, at)
+        member = company.get(text)
+        joined = member is not None
+        if member is None:
+            member = company[text] = _Member(text)
+        asker: asyncio.Future[Answered] = loop.create_future()
+        member.askers.append(asker)
+        return await asker, joined
 
     async def close(self) -> None:
         """Ends what is under way; whoever still waits for it is cancelled, too."""
         for at in list(self._waiting):
-            for member in self._waiting.pop(at):
-                member.answer.cancel()
+            for member in self._waiting.pop(at).values():
+                member.cancel()
         for task in self._asking:
             task.cancel()
         await asyncio.gather(*self._asking, return_exceptions=True)
 
-    def _may_join(self, text: str) -> bool:
+    def may_join(self, text: str) -> bool:
+        """Whether a query may be asked together with others."""
         standing = self._standings.of(text)
         return (
             standing.joinable
@@ -92,14 +117,15 @@ class Gatherer:
 
     def _depart(self, at: datetime) -> None:
         """The moment is over: those who still want an answer are asked for."""
-        members = [it for it in self._waiting.pop(at, ()) if not it.answer.done()]
+        members = [member for member in self._waiting.pop(at, {}).values() if member.wanted]
         sizes = (self._sizes(member.text) for member in members)
         for group in packed(members, most=self._width.most, limits=self._limits, sizes=sizes):
             task = asyncio.get_running_loop().create_task(self._answer(group, at))
             self._asking.add(task)
             task.add_done_callback(self._asking.discard)
             for member in group:
-                member.answer.add_done_callback(partial(_end_unwanted, task, group))
+                for asker in member.askers:
+                    asker.add_done_callback(partial(_end_unwanted, task, group))
 
     async def _answer(self, members: Sequence[_Member], at: datetime) -> None:
         """Asks for a group, and gives each its answer, or what went wrong here."""
@@ -107,21 +133,19 @@ class Gatherer:
             answers = await self._divider.together([member.text for member in members], at)
         except asyncio.CancelledError:
             for member in members:
-                member.answer.cancel()
+                member.cancel()
             raise
         except Exception as error:  # noqa: BLE001 - a bug here must not leave anybody waiting
             for member in members:
-                if not member.answer.done():
-                    member.answer.set_exception(error)
+                member.fail(error)
             return
         for member, answer in zip(members, answers, strict=True):
-            if not member.answer.done():
-                member.answer.set_result(answer)
+            member.answer(answer)
 
 
 def _end_unwanted(
-    task: asyncio.Task[None], members: Sequence[_Member], _done: asyncio.Future[Answered]
+    task: asyncio.Task[None], members: Sequence[_Member], gone: asyncio.Future[Answered]
 ) -> None:
     """Ends a request that nobody waits for any more."""
-    if all(member.answer.cancelled() for member in members):
+    if gone.cancelled() and not any(member.wanted for member in members):
         task.cancel()

@@ -1,7 +1,7 @@
 """Has the queries of one source answered: shared, and in batches where the source allows it."""
 
-from collections.abc import Awaitable, Callable
 from datetime import datetime
+from functools import partial
 
 from governor.adapters.flights import Flights
 from governor.adapters.moments import moment
@@ -39,9 +39,7 @@ class SourceQueries:
         self._flights: Flights[tuple[str, datetime], Answered] = Flights()
 
     async def instant(self, expression: str, at: datetime) -> object:
-        answer, shared = await self._flights.join(
-            (expression, moment(at)), self._asking(expression, at)
-        )
+        answer, shared = await self._ask(expression, moment(at), at)
         if shared:
             self._telemetry.queried(self._source, "shared", 1)
         if isinstance(answer, Fault):
@@ -57,11 +55,13 @@ class SourceQueries:
             await self._gatherer.close()
         await self._requests.close()
 
-    def _asking(self, expression: str, at: datetime) -> Callable[[], Awaitable[Answered]]:
+    async def _ask(self, expression: str, at: datetime, began: datetime) -> tuple[Answered, bool]:
+        """The answer, and whether another had asked for it already."""
         gatherer = self._gatherer
-        if gatherer is None:
-            return lambda: self._alone(expression, moment(at))
-        return lambda: gatherer.ask(expression, moment(at), at)
+        if gatherer is not None and gatherer.may_join(expression):
+            return await gatherer.together(expression, at, began)
+        alone = self._alone if gatherer is None else gatherer.alone
+        return await self._flights.join((expression, at), partial(alone, expression, at))
 
     async def _alone(self, expression: str, at: datetime) -> Answered:
         self._telemetry.queried(self._source, "alone", 1)

@@ -39,6 +39,11 @@ class Entry(Generic[SpecT, ThingT]):
     made: Made[ThingT] | None = None
     look_now: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when its readiness should be looked at before its turn."""
+    secrets: frozenset[str] = field(init=False)
+    """The names of the Secrets that it refers to."""
+
+    def __post_init__(self) -> None:
+        self.secrets = frozenset() if isinstance(self.spec, Fault) else secret_names(self.spec)
 
     @classmethod
     def read(cls, body: Json, parse: Parse[SpecT]) -> Self:
@@ -54,11 +59,6 @@ class Entry(Generic[SpecT, ThingT]):
     @property
     def name(self) -> str:
         return self.key.name
-
-    @property
-    def secrets(self) -> frozenset[str]:
-        """The names of the Secrets that it refers to."""
-        return frozenset() if isinstance(self.spec, Fault) else secret_names(self.spec)
 
     def same_spec(self, other: Self) -> bool:
         """Whether both are one object with one spec; its status may differ."""

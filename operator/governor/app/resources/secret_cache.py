@@ -31,7 +31,8 @@ class SecretCache:
             FaultError: `SecretInvalid`, if one can't be read and was never read.
         """
         unread = [name for name in names if name not in self._known]
-        await asyncio.gather(*(self._read(name) for name in unread))
+        if unread:
+            await asyncio.gather(*(self._read(name) for name in unread))
         for name in names:
             if name not in self._known:
                 raise FaultError(
