@@ -16,6 +16,7 @@ from governor.adapters.memory.status_store import InMemoryStatusStore
 from governor.adapters.memory.telemetry import InMemoryTelemetry
 from governor.adapters.prometheus import PrometheusInstrument, make_prometheus
 from governor.adapters.prometheus.standings import ALONE_RUNS
+from governor.adapters.web.exchange import CONCURRENCY
 from governor.api.source import PrometheusSource
 from governor.app.resources import Namespaces
 from governor.app.sources import SourceDirectory
@@ -219,6 +220,58 @@ async def test_a_slow_neighbour_makes_nobody_fail(front: HttpWorld) -> None:
     assert isinstance(spoiled, Fault)
     assert spoiled.reason is Reason.TIMEOUT
     assert outcomes == list(GOOD.values())
+
+
+async def test_a_batch_that_waits_for_its_turn_is_not_divided(front: HttpWorld) -> None:
+    """Else the crowd before it would grow by all of its queries, and never end."""
+    made = source(front.url, timeout="1s")
+    await made.ask(*GOOD, at=THEN)
+    forward = front.behaviour
+
+    async def slowly(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.4)
+        await forward(asked, writer)
+
+    front.behaviour = slowly
+    crowd = asyncio.create_task(made.ask(*(f"vector({number})" for number in range(100, 180))))
+    async with asyncio.timeout(10):
+        while made.queries("alone") < len(GOOD) + 80:  # noqa: ASYNC110 - it is no event
+            await asyncio.sleep(0.01)
+
+    outcomes, crowded = await made.ask(*GOOD), await crowd
+    await made.instrument.close()
+
+    assert outcomes == list(GOOD.values())
+    assert made.batches("divided") == 0
+    assert made.batches("answered") > 0
+    assert crowded == [Measurement(value=number) for number in range(100, 180)]
+
+
+async def test_a_batch_that_is_never_sent_fails_at_once(front: HttpWorld) -> None:
+    """Its queries have waited: they need not wait once more, each by itself."""
+    made = source(front.url, timeout="1s")
+    await made.ask(*GOOD, at=THEN)
+    front.asked.clear()
+
+    async def hang(_asked: Asked, _writer: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    front.behaviour = hang
+    crowd = asyncio.create_task(
+        made.ask(*(f"vector({number})" for number in range(100, 100 + CONCURRENCY)))
+    )
+    async with asyncio.timeout(10):
+        while len(front.asked) < CONCURRENCY:  # noqa: ASYNC110 - it is no event
+            await asyncio.sleep(0.01)
+
+    outcomes = await made.ask(*GOOD)
+    await crowd
+    await made.instrument.close()
+
+    assert {it.reason for it in outcomes if isinstance(it, Fault)} == {Reason.TIMEOUT}
+    assert len(outcomes) == len(GOOD)
+    assert len(front.asked) == CONCURRENCY
+    assert made.queries("alone") == len(GOOD) + CONCURRENCY
 
 
 async def test_a_server_that_is_down_is_asked_twice_not_once_a_query(front: HttpWorld) -> None:

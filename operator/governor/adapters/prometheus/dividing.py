@@ -12,13 +12,15 @@ from governor.adapters.prometheus.blame import of_the_server
 from governor.adapters.prometheus.queries import Reply, Requests
 from governor.adapters.prometheus.standings import Standings
 from governor.adapters.prometheus.widths import Width
+from governor.adapters.web.allowances import Allowance
+from governor.adapters.web.exchange import UnsentError
 from governor.app.ports import Telemetry
 from governor.values.outcomes import Fault, FaultError
 from governor.values.reasons import Reason
 
 PATIENCE = 0.5
-"""Of a query's timeout, what a batch and its parts may take, from the first to the last: its
-queries took a fifth of it, all together. After that each is asked alone."""
+"""Of a query's timeout, what the server may take for a batch and the parts of it: its queries took
+a fifth of it, all together. After that each is asked alone."""
 
 _TOO_LATE = 0.05
 """Of the timeout, what must be left of that for a part to be sent."""
@@ -65,11 +67,11 @@ class Divider:
         """Asks for all of these, in one request if that works; their answers, in order."""
         if len(texts) == 1:
             return [await self.alone(texts[0], at)]
-        until = asyncio.get_running_loop().time() + self._requests.deadline_seconds * PATIENCE
-        answers = await self._whole(texts, at, until)
+        allowance = Allowance(self._requests.deadline_seconds * PATIENCE)
+        answers = await self._whole(texts, at, allowance)
         if not isinstance(answers, Fault):
             return answers
-        found = await self._divided(texts, at, until, answers)
+        found = await self._divided(texts, at, allowance.left, answers)
         failed = [text for text, it in zip(texts, found, strict=True) if isinstance(it, Fault)]
         if not failed:
             self._width.failed(len(texts))
@@ -79,16 +81,16 @@ class Divider:
         return found
 
     async def _whole(
-        self, texts: Sequence[str], at: datetime, until: float
+        self, texts: Sequence[str], at: datetime, allowance: Allowance
     ) -> list[Answered] | Fault:
-        """The answers to a batch, or why it failed; `until` is in the event loop's time."""
-        left = until - asyncio.get_running_loop().time()
-        patience = left / self._requests.deadline_seconds
-        if patience < _TOO_LATE:
+        """The answers to a batch, or why it failed."""
+        if allowance.left < self._requests.deadline_seconds * _TOO_LATE:
             return Fault(reason=Reason.TIMEOUT, message="the batch took too long")
         try:
-            reply = await self._requests.ask(compose(texts), at, patience=patience)
+            reply = await self._requests.ask(compose(texts), at, allowance=allowance)
             answers = self._taken_apart(texts, reply)
+        except UnsentError as error:  # Nor would any of them have been sent alone.
+            return [error.fault] * len(texts)
         except FaultError as error:
             self._telemetry.batched(self._source, "divided")
             return error.fault
@@ -111,32 +113,36 @@ class Divider:
         return answers
 
     async def _divided(
-        self, texts: Sequence[str], at: datetime, until: float, fault: Fault
+        self, texts: Sequence[str], at: datetime, left: float, fault: Fault
     ) -> list[Answered]:
-        """The answers to a batch that failed so, by asking in smaller parts."""
+        """The answers to a batch that failed so, by asking in smaller parts.
+
+        Each may take what is left of the allowance, in seconds, with its own parts.
+        """
         if of_the_server(fault):
             # One is enough to see that; else an outage would cost more than ever.
             first = await self.alone(texts[0], at)
             if isinstance(first, Fault) and of_the_server(first):
                 return [first] * len(texts)
-            return [first, *await self._parts([texts[1:]], at, until)]
+            return [first, *await self._parts([texts[1:]], at, left)]
         if fault.reason is Reason.TIMEOUT:
-            return await self._parts([[text] for text in texts], at, until)
+            return await self._parts([[text] for text in texts], at, left)
         middle = len(texts) // 2
-        return await self._parts([texts[:middle], texts[middle:]], at, until)
+        return await self._parts([texts[:middle], texts[middle:]], at, left)
 
     async def _parts(
-        self, parts: Sequence[Sequence[str]], at: datetime, until: float
+        self, parts: Sequence[Sequence[str]], at: datetime, left: float
     ) -> list[Answered]:
         """The answers to all parts, which are asked at the same time."""
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._part(part, at, until)) for part in parts]
+            tasks = [group.create_task(self._part(part, at, left)) for part in parts]
         return [answer for task in tasks for answer in task.result()]
 
-    async def _part(self, texts: Sequence[str], at: datetime, until: float) -> list[Answered]:
+    async def _part(self, texts: Sequence[str], at: datetime, left: float) -> list[Answered]:
         if len(texts) == 1:
             return [await self.alone(texts[0], at)]
-        answers = await self._whole(texts, at, until)
+        allowance = Allowance(left)
+        answers = await self._whole(texts, at, allowance)
         if isinstance(answers, Fault):
-            return await self._divided(texts, at, until, answers)
+            return await self._divided(texts, at, allowance.left, answers)
         return answers

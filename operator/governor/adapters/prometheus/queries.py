@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from governor.adapters.prometheus.answers import data_of, version_of
+from governor.adapters.web.allowances import Allowance
 from governor.adapters.web.answers import Answer
 from governor.adapters.web.exchange import Exchange
 from governor.values.outcomes import FaultError
@@ -98,53 +99,53 @@ class Requests:
         """How long one request may take."""
         return self._exchange.deadline_seconds
 
-    async def ask(self, expression: str, at: datetime, *, patience: float = 1.0) -> Reply:
+    async def ask(
+        self, expression: str, at: datetime, *, allowance: Allowance | None = None
+    ) -> Reply:
         """The answer to a query.
 
         Args:
             expression: in PromQL.
             at: what `time()` is in it.
-            patience: the part of the deadline that it may take.
+            allowance: the time that it may take. Default: the deadline.
 
         Raises:
+            UnsentError: it was not sent.
             FaultError: why there is none.
         """
-        seconds = self.deadline_seconds * patience
+        allowance = allowance or Allowance(self.deadline_seconds)
         fields = {
             "query": expression,
             "time": f"{at.timestamp():.3f}",
-            "timeout": f"{seconds * _SERVER_SHARE:.3f}",
+            "timeout": f"{allowance.left * _SERVER_SHARE:.3f}",
             # Thanos' own. It would else answer with what it has; others ignore it.
             "partial_response": str(self._partial).lower(),
         }
-        answer = await self._query(fields, seconds)
+        answer = await self._query(fields, allowance)
         return Reply(data=self._read(answer), seconds=answer.seconds, size=len(answer.body))
 
     async def version(self) -> str:
         answer = await self._exchange.ask("GET", "api/v1/status/buildinfo")
         if answer.status in _NO_BUILD_INFORMATION:
-            self._read(await self._query({"query": "1"}, self.deadline_seconds))
+            self._read(await self._query({"query": "1"}, Allowance(self.deadline_seconds)))
             return "unknown"
         return version_of(self._read(answer))
 
     async def close(self) -> None:
         await self._exchange.close()
 
-    async def _query(self, fields: Mapping[str, str], seconds: float) -> Answer:
-        """The answer to a POST; where that is refused, to a GET, within the same deadline.
+    async def _query(self, fields: Mapping[str, str], allowance: Allowance) -> Answer:
+        """The answer to a POST; where that is refused, to a GET, within the same allowance.
 
         Urls are shorter than forms, and logs keep them: so POST is tried anew now and then.
         """
         now = asyncio.get_running_loop().time()
-        # A whole deadline begins when it is the request's turn.
-        until = None if seconds == self.deadline_seconds else now + seconds
         posting = now >= self._get_until
         if posting:
-            answer = await self._exchange.ask("POST", _QUERY, form=fields, until=until)
+            answer = await self._exchange.ask("POST", _QUERY, form=fields, allowance=allowance)
             if answer.status not in _POST_REFUSED:
                 return answer
-            until = until or asyncio.get_running_loop().time() + seconds - answer.seconds
-        answer = await self._exchange.ask("GET", _QUERY, query=fields, until=until)
+        answer = await self._exchange.ask("GET", _QUERY, query=fields, allowance=allowance)
         if answer.status in _GET_REFUSED:
             self._get_until = 0.0
         elif posting:

@@ -4,9 +4,11 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
+from typing import Any
 
 import httpx
 
+from governor.adapters.web.allowances import Allowance
 from governor.adapters.web.answers import Answer, Place
 from governor.adapters.web.clients import Clients
 from governor.adapters.web.faults import fault_of
@@ -32,6 +34,10 @@ _WAITING = 0.97
 
 _TOO_LATE = 0.1
 """Of the deadline, what must be left for a request to be sent at all."""
+
+
+class UnsentError(FaultError):
+    """Nothing was sent: the server did not answer those that were before it."""
 
 
 class Exchange:
@@ -60,9 +66,9 @@ class Exchange:
         query: Mapping[str, str] | None = None,
         form: Mapping[str, str] | None = None,
         content: bytes | None = None,
-        until: float | None = None,
+        allowance: Allowance | None = None,
     ) -> Answer:
-        """The whole answer to one request; the deadline counts from when it is its turn.
+        """The whole answer to one request; time counts from when it is its turn.
 
         Args:
             method: of HTTP.
@@ -70,49 +76,45 @@ class Exchange:
             query: what to send, in the url.
             form: what to send, as a form.
             content: what to send, as it is.
-            until: the deadline, in the event loop's time and waiting included, of whoever asks
-                more than once.
+            allowance: the time that it may take, of whoever asks more than once, or has less
+                of it than `deadline_seconds`.
 
         Raises:
+            UnsentError: `Timeout`, and its turn never came.
             FaultError: `Timeout`, `Unreachable`, `TLSFailed`, or `MalformedAnswer` for
                 what is no HTTP, breaks off or does not end.
         """
-        sent = until is not None  # Of two requests, the first was.
+        allowance = allowance or Allowance(self.deadline_seconds)
         try:
-            async with asyncio.timeout_at(until), self._turns.turn(self.deadline_seconds):
-                until = until or self.deadline()
-                patience = _patience(until, self.deadline_seconds)
-                sent = True
-                async with asyncio.timeout_at(until), self._clients.lent() as client:
-                    answer = await _ask(
-                        client.stream(
-                            method,
-                            path,
-                            params=query,
-                            data=form,
-                            content=content,
-                            timeout=patience,
-                        ),
-                        self._place,
+            async with self._turns.turn(self.deadline_seconds):
+                with allowance.passing() as until:
+                    return await self._ask(
+                        method, path, until, params=query, data=form, content=content
                     )
-                self._turns.answered()
-                return answer
         except httpx.ConnectTimeout as error:
             raise FaultError(Reason.TIMEOUT, "connecting took too long") from error
         except (TimeoutError, httpx.TimeoutException) as error:
             whole = f"{self.deadline_seconds:g}s"
-            late = (
-                f"no whole answer within {whole}"
-                if sent
-                else f"{CONCURRENCY} requests are before it: not sent within {whole}"
-            )
-            raise FaultError(Reason.TIMEOUT, late) from error
+            if allowance.begun:
+                raise FaultError(Reason.TIMEOUT, f"no whole answer within {whole}") from error
+            late = f"{CONCURRENCY} requests are before it: not sent within {whole}"
+            raise UnsentError(Reason.TIMEOUT, late) from error
         except (httpx.HTTPError, ssl.SSLError) as error:
             self._turns.answered()
-            cause = await self._alert(path, until or self.deadline()) if _broken(error) else None
+            cause = await self._alert(path, allowance) if _broken(error) else None
             raise fault_of(cause or error, self._place, self._trust.client) from error
 
-    async def _alert(self, path: str, until: float) -> ssl.SSLError | None:
+    async def _ask(self, method: str, path: str, until: float, **sent: Any) -> Answer:
+        """The same, now: `until` is in the event loop's time."""
+        patience = _patience(until, self.deadline_seconds)
+        async with asyncio.timeout_at(until), self._clients.lent() as client:
+            answer = await _whole(
+                client.stream(method, path, timeout=patience, **sent), self._place
+            )
+        self._turns.answered()
+        return answer
+
+    async def _alert(self, path: str, allowance: Allowance) -> ssl.SSLError | None:
         """The TLS alert behind a connection that broke; None: there was none.
 
         With TLS 1.3 a server refuses our certificate after the handshake, while we write. A
@@ -120,17 +122,13 @@ class Exchange:
         is a single one.
         """
         try:
-            async with asyncio.timeout_at(until), self._clients.lent() as client:
+            async with asyncio.timeout(max(0.0, allowance.left)), self._clients.lent() as client:
                 await client.head(path)
         except ssl.SSLError as alert:
             return alert
         except (TimeoutError, httpx.HTTPError):
             pass
         return None
-
-    def deadline(self) -> float:
-        """When whoever asks now must be done, in the event loop's time."""
-        return asyncio.get_running_loop().time() + self.deadline_seconds
 
     async def close(self) -> None:
         """Closes every connection."""
@@ -160,7 +158,7 @@ def _broken(error: httpx.HTTPError | ssl.SSLError) -> bool:
     )
 
 
-async def _ask(answering: AbstractAsyncContextManager[httpx.Response], place: Place) -> Answer:
+async def _whole(answering: AbstractAsyncContextManager[httpx.Response], place: Place) -> Answer:
     """The answer, read to its end."""
     began = asyncio.get_running_loop().time()
     async with answering as response:
