@@ -6,6 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from tests.support.builders import History
 from tests.support.kopf_world import serve_crds
 
 from governor.adapters.kubernetes.cluster import wait_for_crds
@@ -14,7 +15,9 @@ from governor.adapters.kubernetes.credentials import load
 from governor.adapters.kubernetes.status_store import KubernetesStatusStore
 from governor.adapters.memory.status_store import InMemoryStatusStore
 from governor.app.ports import Json, ObjectKey, StatusStore
+from governor.app.subjects import dump
 from governor.errors import ConflictError, GoneError, StoreError, UnavailableError
+from governor.values.outcomes import Measurement
 
 Spec = dict[str, Any]
 
@@ -45,6 +48,8 @@ class World:
     """As valid as the one that objects are created with, and not the same."""
     status: Callable[[str], Json]
     """A status that says a word."""
+    whole: Json
+    """A status as the operator writes it."""
     create: Callable[[str], Awaitable[Json]]
     change: Callable[[ObjectKey, Spec], Awaitable[Json]]
     delete: Callable[[ObjectKey], Awaitable[None]]
@@ -74,6 +79,13 @@ def policy_status(word: str) -> Json:
     return {"lastHandledRunNow": word}
 
 
+def decided() -> Json:
+    """What a policy's looks like with findings open, told and resolved, and a log."""
+    life = History()
+    life.slots("violated", "ok", "violated", Measurement(value=0.25), "error", "error", "error")
+    return dump(life.status)
+
+
 def source_status(word: str) -> Json:
     """A GovernanceSource's."""
     return {"serverVersion": word}
@@ -96,6 +108,7 @@ def in_memory() -> World:
         store=store,
         other_spec=OTHER_POLICY,
         status=policy_status,
+        whole=decided(),
         create=create,
         change=change,
         delete=delete,
@@ -128,6 +141,7 @@ def real(connection: Connection, *, kind: str, plural: str, namespace: str) -> W
         store=KubernetesStatusStore(connection, kind=kind, plural=plural),
         other_spec=OTHER_POLICY if namespace else OTHER_SOURCE,
         status=policy_status if namespace else source_status,
+        whole=decided() if namespace else source_status("3.8.1"),
         create=create,
         change=change,
         delete=delete,
@@ -197,6 +211,15 @@ async def test_a_replaced_status_is_returned_and_read_back(world: World) -> None
     assert version(answer) != version(body)
     assert answer["spec"] == body["spec"]
     assert (await world.store.read(key))["status"] == world.status("new")
+
+
+async def test_what_was_written_is_what_is_there(world: World) -> None:
+    """To the last value: a watch that is faster than the answer shows it, and is not mistaken."""
+    key, body = await world.new()
+
+    answer = await world.store.replace_status(key, version(body), world.whole)
+
+    assert answer["status"] == world.whole
 
 
 async def test_a_status_is_replaced_whole(world: World) -> None:

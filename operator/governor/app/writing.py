@@ -6,7 +6,7 @@ from datetime import datetime
 from governor.api.slimming import slim
 from governor.api.status import PolicyStatus
 from governor.app.bases import Base
-from governor.app.ports import ObjectKey
+from governor.app.ports import Json, ObjectKey
 from governor.app.services import Services
 from governor.app.subjects import Subject, dump
 from governor.domain.leases import made_up
@@ -60,9 +60,7 @@ class Writing:
                 services.telemetry.evaluated(self._key, status)
                 return status
             try:
-                answer = await services.store.replace_status(
-                    self._key, base.subject.resource_version, dump(status)
-                )
+                answer = await self._put(dump(status))
             except (ConflictError, UnavailableError) as error:
                 why = str(error)  # the error itself would keep this frame, and all it knows
                 self._look(Subject(slim(await services.store.read(self._key))))
@@ -74,6 +72,17 @@ class Writing:
                 services.telemetry.evaluated(self._key, status)
                 return status
         raise ConflictError(f"{ATTEMPTS} writes in a row failed, at last with: {why}")
+
+    async def _put(self, status: Json) -> Json:
+        base = self._base
+        base.sending(status)
+        try:
+            return await self._services.store.replace_status(
+                self._key, base.subject.resource_version, status
+            )
+        except BaseException:
+            base.unconfirmed()
+            raise
 
     def rides(self, status: PolicyStatus, now: datetime) -> bool:
         """Whether what waits for a write, if anything does, has waited long enough."""
