@@ -1,12 +1,14 @@
 """The whole status, and when it is worth a write."""
 
 import json
+from collections import Counter
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.builders import UID, VALUES, History, blast, policy, slo, spec
+from tests.support.builders import NOON, UID, VALUES, History, blast, policy, slo, spec
 
 from governor.api.log import Target
 from governor.api.policy import ObjectiveSpec, PolicySpec
@@ -17,7 +19,7 @@ from governor.domain.log import Delivered, size
 from governor.domain.plans import Feedback, decide_not_understood, validity
 from governor.domain.policies import resolve
 from governor.domain.staleness import AHEAD, believable, expire, expired
-from governor.domain.writes import OLDEST_RIDER, causes_write, rider_due, rider_period
+from governor.domain.writes import RIDER_PERIOD, causes_write, rider_due, rider_moment
 from governor.errors import SpecError
 from governor.values.objectives import Direction
 from governor.values.outcomes import Measurement
@@ -181,23 +183,61 @@ def test_what_of_a_policy_causes_a_write() -> None:
     assert not causes_write(before, before.model_copy(update={"conditions": told}))
 
 
-@given(st.uuids().map(str))
-def test_riders_are_written_within_five_minutes(uid: str) -> None:
-    """Jittered by policy, so that a herd does not write together."""
-    life = History()
-    period = rider_period(uid)
+def riders(uid: str, interval: float, *, minutes: int = 120) -> list[datetime]:
+    """When the values were measured that are written, of a policy that only runs and ticks."""
+    written = [NOON]
+    evaluated = NOON
+    for second in range(minutes * 60):
+        now = NOON + timedelta(seconds=second)
+        if second % interval == 0:
+            evaluated = now
+        runs_or_ticks = second % interval == 0 or second % 60 == 17
+        if (
+            runs_or_ticks
+            and evaluated > written[-1]
+            and rider_due(uid, written[-1], evaluated, now)
+        ):
+            written.append(evaluated)
+    return written
 
-    assert OLDEST_RIDER - timedelta(minutes=1) < period <= OLDEST_RIDER
-    assert rider_due(uid, None, life.now)
-    assert rider_due(uid, life.now - period, life.now)
-    assert not rider_due(uid, life.now - period + timedelta(seconds=1), life.now)
-    assert not rider_due(uid, life.now + AHEAD, life.now)
-    assert rider_due(uid, life.now + AHEAD + timedelta(seconds=1), life.now)
+
+@given(st.uuids().map(str), st.sampled_from([5, 10, 30, 60, 300]))
+def test_riders_are_written_every_five_minutes(uid: str, interval: int) -> None:
+    """Not more often, and with the values of then; the first time sooner."""
+    first, second, *others = riders(uid, interval)
+
+    assert timedelta(0) < second - first <= RIDER_PERIOD
+    gaps = {later - earlier for earlier, later in pairwise([second, *others])}
+    assert gaps == {RIDER_PERIOD}
+
+
+@given(st.uuids().map(str), st.sampled_from([7, 50, 90, 240]))
+def test_riders_get_no_older_where_no_run_comes_in_time(uid: str, interval: int) -> None:
+    """The next tick sees to it, at the price of some more writes."""
+    written = riders(uid, interval)
+
+    oldest = max(later - earlier for earlier, later in pairwise(written))
+    assert oldest <= RIDER_PERIOD + timedelta(seconds=65)
+    assert len(written) <= 120 / 3
+
+
+def test_a_clock_that_was_ahead_holds_no_rider_back() -> None:
+    """Nor does a status that says of no time when it was written."""
+    now = NOON
+
+    assert rider_due(UID, None, now, now)
+    assert not rider_due(UID, now + AHEAD, now, now)
+    assert rider_due(UID, now + AHEAD + timedelta(seconds=1), now, now)
 
 
 def test_riders_are_spread() -> None:
-    """Different policies ride at different times."""
-    assert len({rider_period(f"policy-{n}") for n in range(50)}) > 20
+    """Ten thousand policies begin within a minute, and go on to write at any time."""
+    moments = [rider_moment(f"policy-{n}", NOON) for n in range(1000)]
+
+    assert max(moments) <= NOON
+    assert min(moments) > NOON - RIDER_PERIOD
+    minutes = Counter((NOON - moment) // timedelta(minutes=1) for moment in moments)
+    assert min(minutes[n] for n in range(5)) > 150
 
 
 def test_defaults_are_applied_in_code() -> None:
@@ -232,8 +272,8 @@ def test_digests_and_jitter_outlive_a_version() -> None:
     """These very ones: another digest would zero every count once more."""
     assert policy().checks[0].digest == "678eada777b931d3"
     assert policy(blast()).checks[0].digest == "6fe0767dea32b014"
-    assert rider_period(UID) == timedelta(minutes=4, seconds=56)
-    assert rider_period("another") == timedelta(minutes=4, seconds=31)
+    assert NOON - rider_moment(UID, NOON) == timedelta(minutes=4, seconds=56)
+    assert NOON - rider_moment("another", NOON) == timedelta(minutes=3, seconds=31)
 
 
 @pytest.mark.parametrize(

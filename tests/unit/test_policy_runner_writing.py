@@ -11,7 +11,7 @@ from tests.support.virtual_time import in_virtual_time
 from tests.support.world import World
 
 from governor.api.status import PolicyStatus
-from governor.domain.writes import OLDEST_RIDER
+from governor.domain.writes import RIDER_PERIOD
 from governor.errors import ConflictError, StoreError, UnavailableError
 
 SLO = "slo_autonomy_rate_violation"
@@ -223,7 +223,7 @@ async def test_leaders_that_change_often_leave_no_status_behind(world: World) ->
     status = await world.status(key)
 
     assert status.last_evaluated is not None
-    assert world.clock.now() - status.last_evaluated <= OLDEST_RIDER + timedelta(minutes=1)
+    assert world.clock.now() - status.last_evaluated <= RIDER_PERIOD + timedelta(minutes=1)
 
 
 async def test_a_clock_that_was_ahead_stops_no_check(world: World) -> None:

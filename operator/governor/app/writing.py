@@ -88,7 +88,7 @@ class Writing:
         """Whether what waits for a write, if anything does, has waited long enough."""
         written, at = self._base.written, self._base.written_at
         same = status.model_copy(update={"epoch": written.epoch}) == written
-        return not same and rider_due(self._key.uid, at, now)
+        return not same and rider_due(self._key.uid, at, status.last_evaluated, now)
 
     def _epoch(self, now: datetime) -> int | None:
         """Our term's. None takes away one that was made up, and would refuse every write."""

@@ -1,13 +1,18 @@
 """When a new status is worth a write to the API server (protocol, rule 11)."""
 
 import hashlib
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from governor.api.status import CheckStatus, PolicyStatus
 from governor.domain.staleness import AHEAD
 
-OLDEST_RIDER = timedelta(minutes=5)
-_JITTER_SECONDS = 60
+RIDER_PERIOD = timedelta(minutes=5)
+"""Between two writes of a policy of which nothing changes but values and times."""
+
+_PATIENCE = timedelta(seconds=5)
+"""A run that is due just when they are too old comes first."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def causes_write(before: PolicyStatus, after: PolicyStatus) -> bool:
@@ -18,18 +23,33 @@ def causes_write(before: PolicyStatus, after: PolicyStatus) -> bool:
     return _essence(before) != _essence(after)
 
 
-def rider_period(uid: str) -> timedelta:
-    """How old values may get in the API server: under 5 minutes, spread over policies."""
-    jitter = int.from_bytes(hashlib.sha256(uid.encode()).digest()[8:12], "big") % _JITTER_SECONDS
-    return OLDEST_RIDER - timedelta(seconds=jitter)
-
-
-def rider_due(uid: str, written: datetime | None, now: datetime) -> bool:
+def rider_due(
+    uid: str, written: datetime | None, evaluated: datetime | None, now: datetime
+) -> bool:
     """Whether values that wait for a write have waited long enough.
 
-    What was written by a clock that was ahead claims to be valid when it no longer is.
+    Each policy has a moment of its own in every period, so that a herd does not write together,
+    and the first run after it has its values written. If none comes, what waits is written.
+
+    Args:
+        uid: the policy.
+        written: when the values were measured that the API server has.
+        evaluated: when those were that wait.
+        now: the time.
     """
-    return written is None or now - written >= rider_period(uid) or written > now + AHEAD
+    if written is None or written > now + AHEAD:
+        return True  # a clock that was ahead has said it is valid when it no longer is
+    if evaluated is not None and written < rider_moment(uid, evaluated):
+        return True
+    return now - written >= RIDER_PERIOD + _PATIENCE
+
+
+def rider_moment(uid: str, at: datetime) -> datetime:
+    """The policy's latest moment, at or before a time."""
+    phase = (
+        int.from_bytes(hashlib.sha256(uid.encode()).digest()[8:12], "big") % RIDER_PERIOD.seconds
+    )
+    return at - (at - _EPOCH - timedelta(seconds=phase)) % RIDER_PERIOD
 
 
 def owes(status: PolicyStatus) -> bool:
