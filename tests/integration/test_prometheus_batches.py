@@ -252,6 +252,7 @@ async def test_a_batch_that_is_never_sent_fails_at_once(front: HttpWorld) -> Non
     made = source(front.url, timeout="1s")
     await made.ask(*GOOD, at=THEN)
     front.asked.clear()
+    forward = front.behaviour
 
     async def hang(_asked: Asked, _writer: asyncio.StreamWriter) -> None:
         await asyncio.Event().wait()
@@ -266,12 +267,68 @@ async def test_a_batch_that_is_never_sent_fails_at_once(front: HttpWorld) -> Non
 
     outcomes = await made.ask(*GOOD)
     await crowd
-    await made.instrument.close()
-
+    alone = made.queries("alone")
     assert {it.reason for it in outcomes if isinstance(it, Fault)} == {Reason.TIMEOUT}
     assert len(outcomes) == len(GOOD)
     assert len(front.asked) == CONCURRENCY
-    assert made.queries("alone") == len(GOOD) + CONCURRENCY
+    assert alone == len(GOOD) + CONCURRENCY
+
+    front.behaviour = forward  # Of its queries that says nothing: they may still join.
+    assert await made.ask(*GOOD, at=NOW + timedelta(seconds=1)) == list(GOOD.values())
+    await made.instrument.close()
+    assert made.queries("batched") > 0
+
+
+async def test_a_gateway_that_refuses_every_batch_is_not_asked_for_ever(front: HttpWorld) -> None:
+    """What may pass for a batch's parts is half a timeout, however many there could be."""
+    made = source(front.url, timeout="1s")
+    queries = [f"vector({number})" for number in range(200, 240)]
+    await made.ask(*queries, at=THEN)
+    forward = front.behaviour
+
+    async def narrow(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        if "__q__" in asked.form["query"]:
+            writer.write(answer(502, "bad gateway"))
+            return
+        await asyncio.sleep(0.2)
+        await forward(asked, writer)
+
+    front.behaviour = narrow
+    batches = made.batches("divided")
+    outcomes = await made.ask(*queries)
+    await made.instrument.close()
+
+    assert outcomes == [Measurement(value=number) for number in range(200, 240)]
+    assert made.batches("divided") - batches <= 3 * len(queries) / 4  # a chain would be longer
+
+
+async def test_who_comes_while_the_answer_is_on_its_way_shares_it(front: HttpWorld) -> None:
+    """Runs of one moment may come late, as when the loop is busy."""
+    made = source(front.url, timeout="10s")
+    await made.ask(*GOOD, at=THEN)
+    forward, sent = front.behaviour, asyncio.Event()
+    go = asyncio.Event()
+
+    async def hold(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        sent.set()
+        await go.wait()
+        await forward(asked, writer)
+
+    front.behaviour = hold
+    front.asked.clear()
+    first = asyncio.create_task(made.ask(*GOOD))
+    async with asyncio.timeout(10):
+        await sent.wait()
+    asked = len(front.asked)
+    second = asyncio.create_task(made.ask(*GOOD))
+    await asyncio.sleep(0)
+    first.cancel()
+    go.set()
+
+    assert await second == list(GOOD.values())
+    await made.instrument.close()
+    assert len(front.asked) == asked
+    assert made.queries("shared") == len(GOOD)
 
 
 async def test_a_server_that_is_down_is_asked_twice_not_once_a_query(front: HttpWorld) -> None:

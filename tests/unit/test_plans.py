@@ -19,7 +19,7 @@ from governor.domain.log import Delivered, size
 from governor.domain.plans import Feedback, decide_not_understood, validity
 from governor.domain.policies import resolve
 from governor.domain.staleness import AHEAD, believable, expire, expired
-from governor.domain.writes import RIDER_PERIOD, causes_write, rider_due, rider_moment
+from governor.domain.writes import RIDER_PERIOD, Riders, causes_write, rider_due, rider_moment
 from governor.errors import SpecError
 from governor.values.objectives import Direction
 from governor.values.outcomes import Measurement
@@ -183,51 +183,67 @@ def test_what_of_a_policy_causes_a_write() -> None:
     assert not causes_write(before, before.model_copy(update={"conditions": told}))
 
 
-def riders(uid: str, interval: float, *, minutes: int = 120) -> list[datetime]:
-    """When the values were measured that are written, of a policy that only runs and ticks."""
-    written = [NOON]
-    evaluated = NOON
+def riders(uid: str, interval: int, *, minutes: int = 120, seconds: int = 1) -> list[datetime]:
+    """When the values were measured that are written, of a policy that only runs and ticks.
+
+    Args:
+        uid: the policy.
+        interval: in seconds, from run to run.
+        minutes: so long.
+        seconds: what a run takes.
+    """
+    written, evaluated, run = [NOON], NOON, NOON
     for second in range(minutes * 60):
         now = NOON + timedelta(seconds=second)
-        if second % interval == 0:
-            evaluated = now
-        runs_or_ticks = second % interval == 0 or second % 60 == 17
-        if (
-            runs_or_ticks
-            and evaluated > written[-1]
-            and rider_due(uid, written[-1], evaluated, now)
-        ):
+        if ended := second % interval == seconds:
+            evaluated = run
+        if begun := second % interval == 0:
+            run = now
+        under_way = run > evaluated or begun
+        coming = run if under_way else run + timedelta(seconds=interval)
+        found = Riders(written[-1], evaluated, timedelta(seconds=interval), coming)
+        if (ended or second % 60 == 17) and evaluated > written[-1] and rider_due(uid, found, now):
             written.append(evaluated)
     return written
 
 
-@given(st.uuids().map(str), st.sampled_from([5, 10, 30, 60, 300]))
-def test_riders_are_written_every_five_minutes(uid: str, interval: int) -> None:
+@given(st.uuids().map(str), st.sampled_from([5, 10, 30, 50, 60, 300]), st.integers(1, 4))
+def test_riders_are_written_every_five_minutes(uid: str, interval: int, seconds: int) -> None:
     """Not more often, and with the values of then; the first time sooner."""
-    first, second, *others = riders(uid, interval)
+    first, second, *others = riders(uid, interval, seconds=seconds)
 
     assert timedelta(0) < second - first <= RIDER_PERIOD
     gaps = {later - earlier for earlier, later in pairwise([second, *others])}
     assert gaps == {RIDER_PERIOD}
 
 
-@given(st.uuids().map(str), st.sampled_from([7, 50, 90, 240]))
-def test_riders_get_no_older_where_no_run_comes_in_time(uid: str, interval: int) -> None:
-    """The next tick sees to it, at the price of some more writes."""
-    written = riders(uid, interval)
+@given(st.uuids().map(str), st.sampled_from([7, 70, 90, 120, 180, 240]), st.integers(1, 5))
+def test_riders_get_no_older_than_five_minutes(uid: str, interval: int, seconds: int) -> None:
+    """Whatever the interval: they are written with the last run that comes in time."""
+    written = riders(uid, interval, seconds=seconds)
 
-    oldest = max(later - earlier for earlier, later in pairwise(written))
-    assert oldest <= RIDER_PERIOD + timedelta(seconds=65)
-    assert len(written) <= 120 / 3
+    gaps = {later - earlier for earlier, later in pairwise(written)}
+    assert gaps == {RIDER_PERIOD // timedelta(seconds=interval) * timedelta(seconds=interval)}
+
+
+def test_what_is_not_measured_any_more_is_written_after_five_minutes() -> None:
+    """A policy that is suspended, or can't be understood."""
+    riders = Riders(written=NOON, evaluated=NOON, interval=None, coming=None)
+
+    assert not rider_due(UID, riders, NOON + timedelta(minutes=4, seconds=59))
+    assert rider_due(UID, riders, NOON + RIDER_PERIOD)
 
 
 def test_a_clock_that_was_ahead_holds_no_rider_back() -> None:
     """Nor does a status that says of no time when it was written."""
-    now = NOON
 
-    assert rider_due(UID, None, now, now)
-    assert not rider_due(UID, now + AHEAD, now, now)
-    assert rider_due(UID, now + AHEAD + timedelta(seconds=1), now, now)
+    def due(written: datetime | None) -> bool:
+        soon = NOON + timedelta(minutes=1)
+        return rider_due(UID, Riders(written, NOON, timedelta(minutes=1), soon), NOON)
+
+    assert due(None)
+    assert not due(NOON + AHEAD)
+    assert due(NOON + AHEAD + timedelta(seconds=1))
 
 
 def test_riders_are_spread() -> None:

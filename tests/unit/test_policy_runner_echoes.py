@@ -107,3 +107,22 @@ async def test_another_hand_s_status_is_still_distrusted(world: Hasty) -> None:
     assert opened is not None
     assert after.checks[0].finding.id == opened.id
     assert world.rows() == [("autonomy-rate", SLO, False)]
+
+
+async def test_what_was_written_is_told_though_the_policy_goes_before_the_answer(
+    world: Hasty,
+) -> None:
+    """The watch has told of the write, then of the deletion: its opening is not lost."""
+    key = world.apply(slo())
+    await world.settled(key, "Ok")
+    world.say(autonomy_rate="violated")
+
+    async def delete(key: ObjectKey) -> None:
+        world.on_write = _nothing
+        world.delete(key)
+
+    world.on_write = delete
+    world.slot(key)
+
+    await world.until(lambda: world.rows() == [("autonomy-rate", SLO, True)])
+    await world.until(lambda: "FindingOpened" in world.reasons())

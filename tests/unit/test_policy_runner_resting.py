@@ -38,7 +38,7 @@ async def world() -> AsyncIterator[World]:
 @pytest.fixture
 def decisions(monkeypatch: pytest.MonkeyPatch) -> Decisions:
     counting = Decisions()
-    monkeypatch.setattr("governor.app.running.decide", counting)
+    monkeypatch.setattr("governor.app.deciding.decide", counting)
     return counting
 
 

@@ -37,6 +37,11 @@ class Base:
             self._take(subject)
         self.subject = subject
 
+    @property
+    def known(self) -> PolicyStatus:
+        """As the API server has it, though it may be yet to answer."""
+        return self.written if self._echo is None else self._echo.status()
+
     def sending(self, status: Json) -> None:
         """This status is about to be written."""
         self._sent = status

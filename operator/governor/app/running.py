@@ -10,19 +10,19 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from governor.api.policy import PolicySpec
 from governor.api.status import PolicyStatus
 from governor.app.attempts import Attempts
 from governor.app.bases import Base
 from governor.app.courier import Courier, revision_of
+from governor.app.deciding import Deciding
 from governor.app.demands import Demands
 from governor.app.looking_up import LookingUp
 from governor.app.measuring import Measuring
 from governor.app.pacing import Pace
 from governor.app.poking import Poking
-from governor.app.resting import Resting
 from governor.app.services import Services
 from governor.app.subjects import Subject, Understood, understand
 from governor.app.taking_over import TakingOver
@@ -30,10 +30,10 @@ from governor.app.weakly import weakly
 from governor.app.writing import Writing
 from governor.domain.alerts import speaks
 from governor.domain.episodes import Run
-from governor.domain.plans import NOTHING_LEARNED, Feedback, Snapshot, decide, decide_not_understood
+from governor.domain.plans import Feedback
 from governor.domain.policies import Policy
-from governor.domain.schedules import due
-from governor.domain.staleness import believable, expire, expired
+from governor.domain.schedules import due, next_run
+from governor.domain.staleness import believable
 from governor.domain.takeovers import Known
 from governor.errors import GoneError, StoreError
 
@@ -62,8 +62,10 @@ class PolicyRunner:
         self._begun = False
         self.attempts = Attempts(services.clock.now())
         self._poking = Poking(self._key, services.around)
-        self._writing = Writing(self._key, self._base, services, look=weakly(self._look))
-        self._resting = Resting()
+        self._writing = Writing(
+            self._key, self._base, services, look=weakly(self._look), runs=weakly(self._runs)
+        )
+        self._deciding = Deciding(seen.key, self._base, services)
         self._looking_up = LookingUp(seen.key.uid, services)
         self._taking_over = TakingOver(
             seen.key.uid, services, foreign=self._base.status.observed_generation is None
@@ -88,7 +90,7 @@ class PolicyRunner:
     @property
     def confirmed(self) -> PolicyStatus:
         """The status as the API server has it."""
-        return self._base.written
+        return self._base.known
 
     @property
     def claimed(self) -> bool:
@@ -211,7 +213,7 @@ class PolicyRunner:
         if stands is None:
             self.wake()
             return
-        self._resting.stands(stands)
+        self._deciding.stands(stands)
         if self._services.history is not None:
             self._services.history.note(self._key, understood, runs)
         self._happened(runs, feedback)
@@ -259,46 +261,21 @@ class PolicyRunner:
 
     async def _begin(self) -> None:
         """Takes back what an earlier process said too long ago to be believed."""
-
-        def taken_back() -> PolicyStatus:
-            status, now = self._base.status, self._services.clock.now()
-            if self._understood.suspended or not expired(status, now):
-                return status
-            return expire(status, self._understood.generation, now)
-
-        await self._writing.write(taken_back)
+        await self._writing.write(lambda: self._deciding.taken_back(self._understood))
         self._begun = True
 
     def _decide(self, runs: Sequence[Run], feedback: Feedback) -> PolicyStatus:
-        status, now = self._base.status, self._services.clock.now()
-        policy, generation = self._understood.policy, self._understood.generation
-        if policy is None:
-            return decide_not_understood(
-                self._key.uid, status, generation, self._understood.fault, feedback, now
-            )
-        snapshot = Snapshot(
-            uid=self._key.uid,
-            generation=generation,
-            policy=policy,
-            status=status,
-            surroundings=self._services.around.of(self._key, policy),
-        )
-        self._resting.decided(self._understood, snapshot.surroundings)
-        decided = decide(snapshot, runs, feedback, now)
-        self.courier.chose(status.pending, decided.pending)
+        before = self._base.status.pending
+        decided = self._deciding.decide(self._understood, runs, feedback)
+        self.courier.chose(before, decided.pending)
         return decided
 
     def _rests(self, feedback: Feedback) -> bool:
         """Whether a decision without a run would change nothing, and nothing waits for a write."""
-        policy = self._understood.policy
         return (
-            policy is not None
-            and feedback == NOTHING_LEARNED
-            and self._compared is None
+            self._compared is None
             and not self._writing.rides(self._base.status, self._services.clock.now())
-            and self._resting.holds(
-                self._understood, self._base.status, self._services.around.of(self._key, policy)
-            )
+            and self._deciding.rests(self._understood, feedback)
         )
 
     def _happened(self, runs: Sequence[Run], feedback: Feedback) -> None:
@@ -320,6 +297,15 @@ class PolicyRunner:
         if self._compared is not None and self.policy is not None:
             rows, self._compared = self._compared, None
             self.courier.restate(self.policy, self._understood.generation, now, rows)
+
+    def _runs(self, now: datetime) -> tuple[timedelta | None, datetime | None]:
+        """The time from run to run, and when the next one comes, or came that is under way."""
+        policy = self._understood.measured
+        if policy is None:
+            return None, None
+        begun = min(self.measuring.under_way.values(), default=None)
+        interval = timedelta(seconds=policy.shortest_interval)
+        return interval, begun or next_run(self._key.uid, policy, now)
 
     def _muted(self, check: str, now: datetime) -> bool:
         policy = self.policy

@@ -1,7 +1,7 @@
 """The one way a decision reaches the API server: fenced by the version it was taken on."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from governor.api.slimming import slim
 from governor.api.status import PolicyStatus
@@ -10,17 +10,27 @@ from governor.app.ports import Json, ObjectKey
 from governor.app.services import Services
 from governor.app.subjects import Subject, dump
 from governor.domain.leases import made_up
-from governor.domain.writes import causes_write, owes, rider_due
+from governor.domain.writes import Riders, causes_write, owes, rider_due
 from governor.errors import ConflictError, UnavailableError
 
 ATTEMPTS = 4
+
+
+def _no_runs(_: datetime) -> tuple[None, None]:
+    return None, None
 
 
 class Writing:
     """Writes one policy's status, deciding again on whatever is newest until it is taken."""
 
     def __init__(
-        self, key: ObjectKey, base: Base, services: Services, *, look: Callable[[Subject], None]
+        self,
+        key: ObjectKey,
+        base: Base,
+        services: Services,
+        *,
+        look: Callable[[Subject], None],
+        runs: Callable[[datetime], tuple[timedelta | None, datetime | None]] = _no_runs,
     ) -> None:
         """Joins the parts.
 
@@ -29,7 +39,9 @@ class Writing:
             base: what decisions start from; keeps what was decided.
             services: what the runs of all policies share.
             look: takes note, also in the base, of a version that was read.
+            runs: the time from run to run, and of the next one after a time.
         """
+        self._runs = runs
         self._key = key
         self._base = base
         self._services = services
@@ -86,9 +98,12 @@ class Writing:
 
     def rides(self, status: PolicyStatus, now: datetime) -> bool:
         """Whether what waits for a write, if anything does, has waited long enough."""
-        written, at = self._base.written, self._base.written_at
-        same = status.model_copy(update={"epoch": written.epoch}) == written
-        return not same and rider_due(self._key.uid, at, status.last_evaluated, now)
+        written = self._base.written
+        if status.model_copy(update={"epoch": written.epoch}) == written:
+            return False
+        interval, coming = self._runs(now)
+        riders = Riders(self._base.written_at, status.last_evaluated, interval, coming)
+        return rider_due(self._key.uid, riders, now)
 
     def _epoch(self, now: datetime) -> int | None:
         """Our term's. None takes away one that was made up, and would refuse every write."""

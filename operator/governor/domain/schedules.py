@@ -78,6 +78,11 @@ def next_slot(uid: str, interval: int, after: datetime) -> datetime:
     return slot_at(uid, interval, after) + timedelta(seconds=interval)
 
 
+def next_run(uid: str, policy: Policy, after: datetime) -> datetime:
+    """The first slot of any check later than a time."""
+    return min(next_slot(uid, interval, after) for interval in _intervals(policy))
+
+
 def due(
     uid: str,
     policy: Policy,
@@ -136,9 +141,13 @@ def upcoming(uid: str, policy: Policy, now: datetime, window: timedelta) -> tupl
         return ()
     end = now + window
     slots = set()
-    for interval in {check.interval for check in policy.checks}:
+    for interval in _intervals(policy):
         slot = next_slot(uid, interval, now)
         while slot <= end:
             slots.add(slot)
             slot += timedelta(seconds=interval)
     return tuple(sorted(slots))
+
+
+def _intervals(policy: Policy) -> set[int]:
+    return {check.interval for check in policy.checks}

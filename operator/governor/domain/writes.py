@@ -1,6 +1,7 @@
 """When a new status is worth a write to the API server (protocol, rule 11)."""
 
 import hashlib
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from governor.api.status import CheckStatus, PolicyStatus
@@ -8,9 +9,6 @@ from governor.domain.staleness import AHEAD
 
 RIDER_PERIOD = timedelta(minutes=5)
 """Between two writes of a policy of which nothing changes but values and times."""
-
-_PATIENCE = timedelta(seconds=5)
-"""A run that is due just when they are too old comes first."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -23,25 +21,36 @@ def causes_write(before: PolicyStatus, after: PolicyStatus) -> bool:
     return _essence(before) != _essence(after)
 
 
-def rider_due(
-    uid: str, written: datetime | None, evaluated: datetime | None, now: datetime
-) -> bool:
+@dataclass(frozen=True, slots=True)
+class Riders:
+    """When values of a policy were, and will be, measured: those that wait ride on a write."""
+
+    written: datetime | None
+    """Those that the API server has."""
+    evaluated: datetime | None
+    """Those that wait."""
+    interval: timedelta | None
+    """From run to run; None where none will come."""
+    coming: datetime | None
+    """When the next run comes, or came that is under way."""
+
+
+def rider_due(uid: str, riders: Riders, now: datetime) -> bool:
     """Whether values that wait for a write have waited long enough.
 
-    Each policy has a moment of its own in every period, so that a herd does not write together,
-    and the first run after it has its values written. If none comes, what waits is written.
-
-    Args:
-        uid: the policy.
-        written: when the values were measured that the API server has.
-        evaluated: when those were that wait.
-        now: the time.
+    They are written with the last run that comes in time, with fresh values then. Where
+    the interval divides the period, each policy begins at a moment of its own, so that
+    a herd that was written together does not go on so.
     """
+    written, evaluated = riders.written, riders.evaluated
     if written is None or written > now + AHEAD:
         return True  # a clock that was ahead has said it is valid when it no longer is
-    if evaluated is not None and written < rider_moment(uid, evaluated):
+    if riders.interval is None or riders.coming is None:
+        return now - written >= RIDER_PERIOD
+    divides = not RIDER_PERIOD % riders.interval
+    if divides and evaluated is not None and written < rider_moment(uid, evaluated):
         return True
-    return now - written >= RIDER_PERIOD + _PATIENCE
+    return riders.coming > written + RIDER_PERIOD
 
 
 def rider_moment(uid: str, at: datetime) -> datetime:

@@ -5,6 +5,7 @@ Whatever happens to a batch, each of its queries ends as it would have ended alo
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from governor.adapters.prometheus.batches import UnlikeBatchError, compose, joinable, split
@@ -19,7 +20,7 @@ from governor.values.outcomes import Fault, FaultError
 from governor.values.reasons import Reason
 
 PATIENCE = 0.5
-"""Of a query's timeout, what the server may take for a batch and the parts of it: its queries took
+"""Of a query's timeout, what may pass for a batch and its parts, from its turn on: its queries took
 a fifth of it, all together. After that each is asked alone."""
 
 _TOO_LATE = 0.05
@@ -27,6 +28,10 @@ _TOO_LATE = 0.05
 
 Answered = object | Fault
 """The `data` of an answer, or why there is none."""
+
+
+class Unsent(Fault):
+    """The server was not asked, as it did not answer those before: that says nothing of a query."""
 
 
 class Divider:
@@ -53,6 +58,8 @@ class Divider:
         self._telemetry.queried(self._source, "alone", 1)
         try:
             reply = await self._requests.ask(text, at)
+        except UnsentError as error:
+            return _unsent(error)
         except FaultError as error:
             if not of_the_server(error.fault):
                 self._standings.failed_alone(text)
@@ -71,8 +78,9 @@ class Divider:
         answers = await self._whole(texts, at, allowance)
         if not isinstance(answers, Fault):
             return answers
-        found = await self._divided(texts, at, allowance.left, answers)
-        failed = [text for text, it in zip(texts, found, strict=True) if isinstance(it, Fault)]
+        until = asyncio.get_running_loop().time() + allowance.left
+        found = await self._divided(texts, at, until, answers)
+        failed = [text for text, it in zip(texts, found, strict=True) if _failed(it)]
         if not failed:
             self._width.failed(len(texts))
         elif len(failed) < len(texts):  # Where all fail, it is nobody's fault.
@@ -84,13 +92,11 @@ class Divider:
         self, texts: Sequence[str], at: datetime, allowance: Allowance
     ) -> list[Answered] | Fault:
         """The answers to a batch, or why it failed."""
-        if allowance.left < self._requests.deadline_seconds * _TOO_LATE:
-            return Fault(reason=Reason.TIMEOUT, message="the batch took too long")
         try:
             reply = await self._requests.ask(compose(texts), at, allowance=allowance)
             answers = self._taken_apart(texts, reply)
         except UnsentError as error:  # Nor would any of them have been sent alone.
-            return [error.fault] * len(texts)
+            return [_unsent(error)] * len(texts)
         except FaultError as error:
             self._telemetry.batched(self._source, "divided")
             return error.fault
@@ -113,36 +119,52 @@ class Divider:
         return answers
 
     async def _divided(
-        self, texts: Sequence[str], at: datetime, left: float, fault: Fault
+        self, texts: Sequence[str], at: datetime, until: float, fault: Fault
     ) -> list[Answered]:
         """The answers to a batch that failed so, by asking in smaller parts.
 
-        Each may take what is left of the allowance, in seconds, with its own parts.
+        Until then, in the event loop's time, and waiting included: each part has a turn of its
+        own, and behind a crowd they would add up. After that each query is asked alone.
         """
         if of_the_server(fault):
             # One is enough to see that; else an outage would cost more than ever.
             first = await self.alone(texts[0], at)
             if isinstance(first, Fault) and of_the_server(first):
                 return [first] * len(texts)
-            return [first, *await self._parts([texts[1:]], at, left)]
+            return [first, *await self._parts([texts[1:]], at, until)]
         if fault.reason is Reason.TIMEOUT:
-            return await self._parts([[text] for text in texts], at, left)
+            return await self._parts([[text] for text in texts], at, until)
         middle = len(texts) // 2
-        return await self._parts([texts[:middle], texts[middle:]], at, left)
+        return await self._parts([texts[:middle], texts[middle:]], at, until)
 
     async def _parts(
-        self, parts: Sequence[Sequence[str]], at: datetime, left: float
+        self, parts: Sequence[Sequence[str]], at: datetime, until: float
     ) -> list[Answered]:
         """The answers to all parts, which are asked at the same time."""
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._part(part, at, left)) for part in parts]
+            tasks = [group.create_task(self._part(part, at, until)) for part in parts]
         return [answer for task in tasks for answer in task.result()]
 
-    async def _part(self, texts: Sequence[str], at: datetime, left: float) -> list[Answered]:
+    async def _part(self, texts: Sequence[str], at: datetime, until: float) -> list[Answered]:
         if len(texts) == 1:
             return [await self.alone(texts[0], at)]
-        allowance = Allowance(left)
-        answers = await self._whole(texts, at, allowance)
+        left = until - asyncio.get_running_loop().time()
+        answers: list[Answered] | Fault = _TOO_LONG
+        if left >= self._requests.deadline_seconds * _TOO_LATE:
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(until):
+                    answers = await self._whole(texts, at, Allowance(left))
         if isinstance(answers, Fault):
-            return await self._divided(texts, at, allowance.left, answers)
+            return await self._divided(texts, at, until, answers)
         return answers
+
+
+_TOO_LONG = Fault(reason=Reason.TIMEOUT, message="the batch took too long")
+
+
+def _failed(answer: Answered) -> bool:
+    return isinstance(answer, Fault) and not isinstance(answer, Unsent)
+
+
+def _unsent(error: UnsentError) -> Unsent:
+    return Unsent(reason=error.fault.reason, message=error.fault.message)

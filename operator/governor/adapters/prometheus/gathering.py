@@ -25,30 +25,38 @@ LONGEST_BATCH = LONGEST_ANSWER / 2
 
 @dataclass(slots=True, eq=False)
 class _Member:
-    """A query that waits for company, and those who wait for its answer."""
+    """A query of one moment, and those who wait for its answer."""
 
     text: str
+    at: datetime
     askers: list[asyncio.Future[Answered]] = field(default_factory=list)
-
-    @property
-    def wanted(self) -> bool:
-        """Whether anybody still waits."""
-        return not all(asker.done() for asker in self.askers)
+    waiting: int = 0
+    """So many of them still do."""
+    asking: "_Asking | None" = None
+    """The batch that asks for it, once it departed."""
 
     def answer(self, answer: Answered) -> None:
-        for asker in self._waiting():
+        for asker in self._left():
             asker.set_result(answer)
 
     def fail(self, error: Exception) -> None:
-        for asker in self._waiting():
+        for asker in self._left():
             asker.set_exception(error)
 
     def cancel(self) -> None:
-        for asker in self.askers:
+        for asker in self._left():
             asker.cancel()
 
-    def _waiting(self) -> list[asyncio.Future[Answered]]:
+    def _left(self) -> list[asyncio.Future[Answered]]:
         return [asker for asker in self.askers if not asker.done()]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Asking:
+    """A batch on its way."""
+
+    task: asyncio.Task[None]
+    members: Sequence[_Member]
 
 
 class Gatherer:
@@ -62,7 +70,10 @@ class Gatherer:
             requests, self._standings, self._width, source=source, telemetry=telemetry
         )
         self._limits = (requests.deadline_seconds * DURATION_SHARE, LONGEST_BATCH)
-        self._waiting: dict[datetime, dict[str, _Member]] = {}
+        self._waiting: dict[datetime, list[_Member]] = {}
+        """Those of a moment that is not over."""
+        self._members: dict[tuple[str, datetime], _Member] = {}
+        """All that are not answered."""
         self._asking: set[asyncio.Task[None]] = set()
 
     async def alone(self, text: str, at: datetime) -> Answered:
@@ -73,34 +84,35 @@ class Gatherer:
         """The answer to a query, the same as alone; and whether another had asked for it already.
 
         Args:
-            text: the query, which may join others.
+            text: the query, which may join others, or is among them already.
             at: the moment that it asks about.
             began: when its run did, in that moment; it waits for others until the moment ends.
         """
-        loop = asyncio.get_running_loop()
-        company = self._waiting.get(at)
-        if company is None:
-            company = self._waiting[at] = {}
-            loop.call_later(left(began), self._depart, at)
-        member = company.get(text)
+        member = self._members.get((text, at))
         joined = member is not None
         if member is None:
-            member = company[text] = _Member(text)
-        asker: asyncio.Future[Answered] = loop.create_future()
+            member = self._members[text, at] = _Member(text, at)
+            self._gather(member, left(began))
+        asker: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
+        asker.add_done_callback(partial(self._gone, member))
         member.askers.append(asker)
+        member.waiting += 1
         return await asker, joined
 
     async def close(self) -> None:
         """Ends what is under way; whoever still waits for it is cancelled, too."""
         for at in list(self._waiting):
-            for member in self._waiting.pop(at).values():
+            for member in self._waiting.pop(at):
+                self._forget(member)
                 member.cancel()
         for task in self._asking:
             task.cancel()
         await asyncio.gather(*self._asking, return_exceptions=True)
 
-    def may_join(self, text: str) -> bool:
-        """Whether a query may be asked together with others."""
+    def may_join(self, text: str, at: datetime) -> bool:
+        """Whether a query may be asked together with others; also if it is already."""
+        if (text, at) in self._members:
+            return True
         standing = self._standings.of(text)
         return (
             standing.joinable
@@ -115,17 +127,30 @@ class Gatherer:
         standing = self._standings.of(text)
         return standing.seconds, standing.size
 
+    def _gather(self, member: _Member, seconds: float) -> None:
+        """Has it wait for company until its moment ends."""
+        company = self._waiting.get(member.at)
+        if company is None:
+            company = self._waiting[member.at] = []
+            asyncio.get_running_loop().call_later(seconds, self._depart, member.at)
+        company.append(member)
+
     def _depart(self, at: datetime) -> None:
         """The moment is over: those who still want an answer are asked for."""
-        members = [member for member in self._waiting.pop(at, {}).values() if member.wanted]
+        members = []
+        for member in self._waiting.pop(at, ()):
+            if member.waiting:
+                members.append(member)
+            else:
+                self._forget(member)
         sizes = (self._sizes(member.text) for member in members)
         for group in packed(members, most=self._width.most, limits=self._limits, sizes=sizes):
             task = asyncio.get_running_loop().create_task(self._answer(group, at))
             self._asking.add(task)
             task.add_done_callback(self._asking.discard)
+            asking = _Asking(task, group)
             for member in group:
-                for asker in member.askers:
-                    asker.add_done_callback(partial(_end_unwanted, task, group))
+                member.asking = asking
 
     async def _answer(self, members: Sequence[_Member], at: datetime) -> None:
         """Asks for a group, and gives each its answer, or what went wrong here."""
@@ -133,19 +158,31 @@ class Gatherer:
             answers = await self._divider.together([member.text for member in members], at)
         except asyncio.CancelledError:
             for member in members:
+                self._forget(member)
                 member.cancel()
             raise
         except Exception as error:  # noqa: BLE001 - a bug here must not leave anybody waiting
             for member in members:
+                self._forget(member)
                 member.fail(error)
             return
         for member, answer in zip(members, answers, strict=True):
+            self._forget(member)
             member.answer(answer)
 
+    def _gone(self, member: _Member, asker: asyncio.Future[Answered]) -> None:
+        """One waits no more; a request that nobody waits for any more is ended."""
+        member.waiting -= 1
+        asking = member.asking
+        if not asker.cancelled() or member.waiting or asking is None:
+            return
+        if not any(each.waiting for each in asking.members):
+            for each in asking.members:
+                self._forget(each)  # whoever comes now must not join what is ending
+            asking.task.cancel()
 
-def _end_unwanted(
-    task: asyncio.Task[None], members: Sequence[_Member], gone: asyncio.Future[Answered]
-) -> None:
-    """Ends a request that nobody waits for any more."""
-    if gone.cancelled() and not any(member.wanted for member in members):
-        task.cancel()
+    def _forget(self, member: _Member) -> None:
+        """Whoever asks from now on asks anew."""
+        member.asking = None  # it knows the member, too: no cycle is left
+        if self._members.get((member.text, member.at)) is member:
+            del self._members[member.text, member.at]

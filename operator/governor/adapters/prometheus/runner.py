@@ -58,7 +58,7 @@ class SourceQueries:
     async def _ask(self, expression: str, at: datetime, began: datetime) -> tuple[Answered, bool]:
         """The answer, and whether another had asked for it already."""
         gatherer = self._gatherer
-        if gatherer is not None and gatherer.may_join(expression):
+        if gatherer is not None and gatherer.may_join(expression, at):
             return await gatherer.together(expression, at, began)
         alone = self._alone if gatherer is None else gatherer.alone
         return await self._flights.join((expression, at), partial(alone, expression, at))

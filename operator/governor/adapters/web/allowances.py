@@ -13,14 +13,12 @@ class Allowance:
 
     def __init__(self, seconds: float) -> None:
         self.left = seconds
-        self.begun = False
-        """Whether it was ever a request's turn."""
 
     @contextmanager
     def passing(self) -> Iterator[float]:
         """For the block's time; what is given is their end, in the event loop's time."""
         loop = asyncio.get_running_loop()
-        began, self.begun = loop.time(), True
+        began = loop.time()
         try:
             yield began + self.left
         finally:

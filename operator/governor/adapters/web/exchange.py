@@ -85,8 +85,10 @@ class Exchange:
                 what is no HTTP, breaks off or does not end.
         """
         allowance = allowance or Allowance(self.deadline_seconds)
+        its_turn = False
         try:
             async with self._turns.turn(self.deadline_seconds):
+                its_turn = True
                 with allowance.passing() as until:
                     return await self._ask(
                         method, path, until, params=query, data=form, content=content
@@ -95,7 +97,7 @@ class Exchange:
             raise FaultError(Reason.TIMEOUT, "connecting took too long") from error
         except (TimeoutError, httpx.TimeoutException) as error:
             whole = f"{self.deadline_seconds:g}s"
-            if allowance.begun:
+            if its_turn:
                 raise FaultError(Reason.TIMEOUT, f"no whole answer within {whole}") from error
             late = f"{CONCURRENCY} requests are before it: not sent within {whole}"
             raise UnsentError(Reason.TIMEOUT, late) from error
