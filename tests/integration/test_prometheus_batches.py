@@ -279,29 +279,6 @@ async def test_a_batch_that_is_never_sent_fails_at_once(front: HttpWorld) -> Non
     assert made.queries("batched") > 0
 
 
-async def test_a_gateway_that_refuses_every_batch_is_not_asked_for_ever(front: HttpWorld) -> None:
-    """What may pass for a batch's parts is half a timeout, however many there could be."""
-    made = source(front.url, timeout="1s")
-    queries = [f"vector({number})" for number in range(200, 240)]
-    await made.ask(*queries, at=THEN)
-    forward = front.behaviour
-
-    async def narrow(asked: Asked, writer: asyncio.StreamWriter) -> None:
-        if "__q__" in asked.form["query"]:
-            writer.write(answer(502, "bad gateway"))
-            return
-        await asyncio.sleep(0.2)
-        await forward(asked, writer)
-
-    front.behaviour = narrow
-    batches = made.batches("divided")
-    outcomes = await made.ask(*queries)
-    await made.instrument.close()
-
-    assert outcomes == [Measurement(value=number) for number in range(200, 240)]
-    assert made.batches("divided") - batches <= 3 * len(queries) / 4  # a chain would be longer
-
-
 async def test_who_comes_while_the_answer_is_on_its_way_shares_it(front: HttpWorld) -> None:
     """Runs of one moment may come late, as when the loop is busy."""
     made = source(front.url, timeout="10s")

@@ -1,0 +1,92 @@
+"""However a batch fails, its queries are answered within one and a half of their timeout."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+
+import pytest
+from tests.support.builders import NOON
+from tests.support.virtual_time import in_virtual_time
+
+from governor.adapters.memory.telemetry import InMemoryTelemetry
+from governor.adapters.prometheus.batches import MARK
+from governor.adapters.prometheus.dividing import Divider
+from governor.adapters.prometheus.queries import Reply, Requests
+from governor.adapters.prometheus.standings import Standings
+from governor.adapters.prometheus.widths import Width
+from governor.adapters.web.allowances import Allowance
+from governor.values.outcomes import FaultError
+from governor.values.reasons import Reason
+
+DEADLINE = 5.0
+QUERIES = [f"vector({number})" for number in range(64)]
+EMPTY = {"resultType": "vector", "result": []}
+
+Refuse = Callable[[str], FaultError | None]
+"""Why a batch is refused; None: it hangs until its time is over."""
+
+
+class Proxied(Requests):
+    """A server whose proxy lets single queries through, slowly, and no batch."""
+
+    def __init__(self, alone: float, batch: float, refuse: Refuse) -> None:
+        self._alone = alone
+        self._batch = batch
+        self._refuse = refuse
+
+    @property
+    def deadline_seconds(self) -> float:
+        return DEADLINE
+
+    async def ask(
+        self, expression: str, at: datetime, *, allowance: Allowance | None = None
+    ) -> Reply:
+        del at
+        if MARK not in expression:
+            await asyncio.sleep(self._alone)
+            return Reply(data=EMPTY, seconds=self._alone, size=100)
+        assert allowance is not None
+        with allowance.passing() as until:
+            try:
+                async with asyncio.timeout_at(until):
+                    await asyncio.sleep(self._batch)
+                    if error := self._refuse(expression):
+                        raise error
+                    await asyncio.Event().wait()
+            except TimeoutError:
+                raise FaultError(Reason.TIMEOUT, "no whole answer within 5s") from None
+        raise AssertionError("unreachable")
+
+
+def _gateway(_: str) -> FaultError:
+    return FaultError(Reason.SERVER_ERROR, "HTTP 502")
+
+
+def _invalid(_: str) -> FaultError:
+    return FaultError(Reason.QUERY_INVALID, "bad_data: parse error")
+
+
+def _hangs(_: str) -> None:
+    """It says nothing."""
+
+
+@pytest.mark.parametrize("refuse", [_gateway, _invalid, _hangs])
+@pytest.mark.parametrize(("alone", "batch"), [(0.001, 0.001), (1.0, 0.001), (0.5, 1.2), (4.9, 2.4)])
+@in_virtual_time
+async def test_a_batch_and_its_parts_take_half_a_timeout_at_most(
+    refuse: Refuse, alone: float, batch: float
+) -> None:
+    """And each query that is asked alone after that, what it takes."""
+    divider = Divider(
+        Proxied(alone, batch, refuse),
+        Standings(),
+        Width(),
+        source="p",
+        telemetry=InMemoryTelemetry(),
+    )
+
+    answers = await divider.together(QUERIES, NOON)
+
+    assert answers == [EMPTY] * len(QUERIES)
+    first = alone if refuse is _gateway else 0  # asked alone to see whether it is the server
+    assert asyncio.get_running_loop().time() <= DEADLINE / 2 + first + alone + 0.01
