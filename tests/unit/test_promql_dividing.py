@@ -15,7 +15,8 @@ from governor.adapters.prometheus.queries import Reply, Requests
 from governor.adapters.prometheus.standings import Standings
 from governor.adapters.prometheus.widths import Width
 from governor.adapters.web.allowances import Allowance
-from governor.values.outcomes import FaultError
+from governor.adapters.web.exchange import UnsentError
+from governor.values.outcomes import Fault, FaultError
 from governor.values.reasons import Reason
 
 DEADLINE = 5.0
@@ -90,3 +91,39 @@ async def test_a_batch_and_its_parts_take_half_a_timeout_at_most(
     assert answers == [EMPTY] * len(QUERIES)
     first = alone if refuse is _gateway else 0  # asked alone to see whether it is the server
     assert asyncio.get_running_loop().time() <= DEADLINE / 2 + first + alone + 0.01
+
+
+class Crowded(Requests):
+    """A server that is never reached: others are before it."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    @property
+    def deadline_seconds(self) -> float:
+        return DEADLINE
+
+    async def ask(
+        self, expression: str, at: datetime, *, allowance: Allowance | None = None
+    ) -> Reply:
+        del expression, at, allowance
+        self.asked += 1
+        raise UnsentError(Reason.TIMEOUT, "16 requests are before it")
+
+
+async def test_a_batch_that_is_never_sent_fails_without_asking_for_each() -> None:
+    """Its queries have waited; that says nothing of them, so they may still join others."""
+    crowded, standings, telemetry = Crowded(), Standings(), InMemoryTelemetry()
+    for query in QUERIES:
+        standings.answered_alone(query, joinable=True, seconds=0.01, size=100)
+    divider = Divider(crowded, standings, Width(), source="p", telemetry=telemetry)
+
+    answers = await divider.together(QUERIES, NOON)
+    [alone] = [await divider.alone(QUERIES[0], NOON)]
+
+    assert crowded.asked == 2
+    assert {it.reason for it in (*answers, alone) if isinstance(it, Fault)} == {Reason.TIMEOUT}
+    assert len(answers) == len(QUERIES)
+    assert all(standings.of(query).joinable for query in QUERIES)
+    assert not any(standings.of(query).alone for query in QUERIES)
+    assert telemetry.batches["p", "divided"] == 0
