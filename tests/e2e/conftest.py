@@ -5,11 +5,12 @@ from collections.abc import Iterator
 
 import pytest
 import yaml
-from tests.support.cluster import Cluster
+from tests.support.cluster import Cluster, eventually
 from tests.support.ear import Ear
 from tests.support.five_minutes import FiveMinutes
 from tests.support.muting import Muting
 from tests.support.replica_pair import Pair, replica_pair
+from tests.support.sample_policy import GOOD
 from tests.support.sources import deleted
 from tests.support.work import Work, executors_url
 
@@ -80,12 +81,26 @@ def sources(stack: Stack, cluster: Cluster, built_platform: Platform) -> None:
 
 
 @pytest.fixture
-def platform(stack: Stack, built_platform: Platform) -> Platform:
-    """The platform in good health, all its servers up, whatever the test before did."""
+def platform(stack: Stack, cluster: Cluster, built_platform: Platform) -> Platform:
+    """The platform in good health, all its servers up, whatever the test before did.
+
+    Its SLIs say so, too: they are recorded from what was scraped, an evaluation later.
+    """
     stack.governed.start()
     stack.prometheus.start()
     built_platform.become(Health.GOOD)
+    eventually(lambda: _slis(cluster) == pytest.approx(_GOOD_SLIS), _RECORDED_SECONDS)
     return built_platform
+
+
+_GOOD_SLIS = [GOOD[check][2] for check in ("autonomy-rate", "confidence-calibration")]
+_RECORDED_SECONDS = 60
+
+
+def _slis(cluster: Cluster) -> list[float]:
+    """The first and the last of those that tell health."""
+    queries = "sli:autonomy_rate:5m", "sli:confidence_calibration:1h"
+    return [value for query in queries for value in cluster.measured(query)]
 
 
 @pytest.fixture(scope="session")
