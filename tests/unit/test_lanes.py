@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
 from tests.support.builders import NOON, slo
+from tests.support.deciding import mute
 from tests.support.virtual_time import in_virtual_time
 from tests.support.world import World
 
@@ -16,7 +16,7 @@ from governor.app import channel_lanes
 from governor.app.delivering import Complaints
 from governor.app.ports import Episode, ObjectKey
 from governor.domain.identity import finding_id
-from governor.domain.surroundings import ChannelKind, Mute
+from governor.domain.surroundings import ChannelKind
 from governor.domain.takeovers import Known
 from governor.errors import DeliveryError, RejectedError
 
@@ -64,7 +64,7 @@ async def test_a_channel_that_is_first_owed_something_in_the_last_turn_is_the_ne
         return await record(*args)
 
     monkeypatch.setattr(world.sink, "record", slow)
-    world.around.standing["aiops", "flywheel"] = (_mute(),)
+    world.around.standing["aiops", "flywheel"] = (mute(),)
     world.say(autonomy_rate="violated")
     key = world.apply(slo(), notify=NOTIFY)
     await world.until(lambda: sorted(world.reasons()) == ["FindingOpened", "FindingOpened"])
@@ -215,14 +215,3 @@ def _row_of_a_check_that_is_gone(policy_uid: str) -> Known:
 def _targets(world: World, key: ObjectKey) -> list[tuple[str, ...]]:
     status = PolicyStatus.model_validate(world.store.peek(key).get("status") or {})
     return [entry.targets for entry in status.pending]
-
-
-def _mute() -> Mute:
-    return Mute(
-        uid="mute-1",
-        name="quiet",
-        checks=(),
-        reason="a migration",
-        owner="sre",
-        expires_at=NOON + timedelta(hours=1),
-    )

@@ -2,17 +2,16 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import timedelta
 from functools import partial
 
 import pytest
-from tests.support.builders import NOON, slo, spec
+from tests.support.builders import slo, spec
+from tests.support.deciding import mute
 from tests.support.world import World
 
 from governor.api.status import PolicyStatus
 from governor.app.ports import Json, ObjectKey
 from governor.domain import plans
-from governor.domain.surroundings import Mute
 
 POLICY = ("aiops", "flywheel")
 
@@ -102,16 +101,7 @@ async def test_what_is_around_is_news(world: World, decisions: Decisions) -> Non
     """Though nobody told the policy of it."""
     key = await quiet(world)
     before = decisions.count
-    world.around.standing[POLICY] = (
-        Mute(
-            uid="mute-1",
-            name="quiet",
-            checks=(),
-            reason="a migration",
-            owner="sre",
-            expires_at=NOON + timedelta(hours=1),
-        ),
-    )
+    world.around.standing[POLICY] = (mute(),)
 
     world.scheduler.policy_tick(key.uid, 60)
 

@@ -27,17 +27,25 @@ Refuse = Callable[[str], FaultError | None]
 """Why a batch is refused; None: it hangs until its time is over."""
 
 
-class Proxied(Requests):
-    """A server whose proxy lets single queries through, slowly, and no batch."""
+class Scripted(Requests):
+    """A server that does what a test says."""
 
-    def __init__(self, alone: float, batch: float, refuse: Refuse) -> None:
-        self._alone = alone
-        self._batch = batch
-        self._refuse = refuse
+    def __init__(self) -> None:
+        """Connects to nothing."""
 
     @property
     def deadline_seconds(self) -> float:
         return DEADLINE
+
+
+class Proxied(Scripted):
+    """A server whose proxy lets single queries through, slowly, and no batch."""
+
+    def __init__(self, alone: float, batch: float, refuse: Refuse) -> None:
+        super().__init__()
+        self._alone = alone
+        self._batch = batch
+        self._refuse = refuse
 
     async def ask(
         self, expression: str, at: datetime, *, allowance: Allowance | None = None
@@ -93,15 +101,12 @@ async def test_a_batch_and_its_parts_take_half_a_timeout_at_most(
     assert asyncio.get_running_loop().time() <= DEADLINE / 2 + first + alone + 0.01
 
 
-class Crowded(Requests):
+class Crowded(Scripted):
     """A server that is never reached: others are before it."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.asked = 0
-
-    @property
-    def deadline_seconds(self) -> float:
-        return DEADLINE
 
     async def ask(
         self, expression: str, at: datetime, *, allowance: Allowance | None = None

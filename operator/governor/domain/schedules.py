@@ -61,10 +61,12 @@ def longest_tick(intervals: Iterable[int]) -> int:
 
 def slot_at(uid: str, interval: int, at: datetime) -> datetime:
     """The latest slot at or before a time; interval in seconds."""
-    length = interval * 1000
-    phase = _offset(uid) % length
-    elapsed = (at - _EPOCH) // _MILLISECOND
-    return _EPOCH + timedelta(milliseconds=(elapsed - phase) // length * length + phase)
+    return latest(at, timedelta(seconds=interval), _offset(uid) % (interval * 1000) * _MILLISECOND)
+
+
+def latest(at: datetime, length: timedelta, phase: timedelta) -> datetime:
+    """The latest point at or before a time of a grid that is counted from the Unix epoch."""
+    return at - (at - _EPOCH - phase) % length
 
 
 @lru_cache(maxsize=65_536)

@@ -2,15 +2,14 @@
 
 import hashlib
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from governor.api.status import CheckStatus, PolicyStatus
+from governor.domain.schedules import latest
 from governor.domain.staleness import AHEAD
 
 RIDER_PERIOD = timedelta(minutes=5)
 """Between two writes of a policy of which nothing changes but values and times."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def causes_write(before: PolicyStatus, after: PolicyStatus) -> bool:
@@ -58,7 +57,7 @@ def rider_moment(uid: str, at: datetime) -> datetime:
     phase = (
         int.from_bytes(hashlib.sha256(uid.encode()).digest()[8:12], "big") % RIDER_PERIOD.seconds
     )
-    return at - (at - _EPOCH - timedelta(seconds=phase)) % RIDER_PERIOD
+    return latest(at, RIDER_PERIOD, timedelta(seconds=phase))
 
 
 def owes(status: PolicyStatus) -> bool:
