@@ -7,7 +7,7 @@ from typing import Any
 from tests.support.schemas import fields, schema_of
 from tests.support.served import status
 
-from governor.api.crds import RESOURCES
+from governor.api.kinds import RESOURCES
 from governor.app.ports import Json
 
 NEVER = ("9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00")

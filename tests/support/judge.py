@@ -9,7 +9,7 @@ import httpx
 from tests.support.served import Served
 
 from governor.api import API_VERSION, GROUP, VERSION
-from governor.api.crds import RESOURCES
+from governor.api.kinds import RESOURCES
 from governor_local.stack import Stack
 
 PATHS = {

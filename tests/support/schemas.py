@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from governor.api.crds import RESOURCES, Resource, definition
+from governor.api.crds import definition
+from governor.api.kinds import RESOURCES, Resource
 
 every_resource = pytest.mark.parametrize(
     "resource", RESOURCES, ids=[resource.kind for resource in RESOURCES]

@@ -12,7 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from governor.api import API_VERSION
-from governor.api.crds import RESOURCES
+from governor.api.kinds import RESOURCES
 from governor.api.status import PolicyStatus
 from governor.values.reasons import Reason, Verdict
 from governor_local.stack import Stack

@@ -5,14 +5,14 @@ import re
 import pytest
 from tests.support.schemas import every_resource, fields, schema_of
 
-from governor.api.crds import (
+from governor.api.crds import definition
+from governor.api.kinds import (
     CHANNELS,
     MUTES,
     POLICIES,
     RESOURCES,
     SOURCES,
     Resource,
-    definition,
 )
 
 

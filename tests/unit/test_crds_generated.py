@@ -10,7 +10,8 @@ import yaml
 from pydantic import BaseModel, Field
 from tests.support.schemas import every_resource, fields, schema_of
 
-from governor.api.crds import RESOURCES, Resource, definition
+from governor.api.crds import definition
+from governor.api.kinds import RESOURCES, Resource
 from governor.api.structural import structural_schema
 from governor.cli.crds import as_yaml, file_name, write
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from governor.api.crds import RESOURCES
+from governor.api.kinds import RESOURCES
 from governor.api.mute import LONGEST_DAYS
 from governor.settings import DatabaseSettings, Settings, describe
 from governor_local import binaries, manifests

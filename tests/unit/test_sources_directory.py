@@ -477,6 +477,20 @@ async def test_a_status_that_nobody_understands_is_replaced(world: World) -> Non
     assert (await world.ready(key))["status"] == "True"
 
 
+async def test_a_source_that_is_not_ready_is_probed_sooner(world: World) -> None:
+    """It says that it is ready soon after that is so, not when a ready one would be probed."""
+    world.directory._readiness._pace = Pace(probing=3600, retrying=TICK)
+    world.instrument_fault = FaultError(Reason.TIMEOUT, "no answer")
+    key = world.create(OPEN)
+    async with world.running():
+        await until(lambda: world.store.writes == 1)
+        assert (await world.ready(key))["reason"] == "Timeout"
+
+        world.built[0].fault = None
+        await until(lambda: world.store.writes == 2)
+        assert (await world.ready(key))["reason"] == "Reachable"
+
+
 async def test_a_bug_in_probing_is_told(world: World) -> None:
     """Ready=False names the kind of bug, and probing goes on."""
     world.instrument_fault = ValueError("secret")

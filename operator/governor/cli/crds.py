@@ -5,7 +5,8 @@ from pathlib import Path
 
 import yaml
 
-from governor.api.crds import RESOURCES, Resource, definition
+from governor.api.crds import definition
+from governor.api.kinds import RESOURCES, Resource
 
 _HEADER = "# Generated from operator/governor/api; change the models, then `make crds`.\n"
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from governor.api.crds import CHANNELS, MUTES, POLICIES
+from governor.api.kinds import CHANNELS, MUTES, POLICIES
 from governor.api.loading import load_channel, load_mute, load_policy
 from governor.cli.documents import Document, read
 from governor.domain.policies import Policy, resolve

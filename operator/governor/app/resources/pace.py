@@ -20,7 +20,8 @@ class Pace:
     """How long a reading may take before what is known is used."""
 
     retrying: float = 10.0
-    """Until a status is written again that could not be."""
+    """Until what failed is tried again: a status that could not be written, a source that does not
+    answer, a channel that refuses."""
 
     gathering: float = 0.2
     """How long changes are gathered before policies are told: at start there are many."""

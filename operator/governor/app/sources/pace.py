@@ -10,7 +10,7 @@ class Pace(resources.Pace):
     """Times in seconds, beside those that all directories have."""
 
     probing: float = 60.0
-    """Between two probings of a source."""
+    """Between two probings of a source that is ready; of another, see `retrying`."""
 
     patience: float = 45.0
     """How long one probing may take. Instruments have deadlines of their own."""

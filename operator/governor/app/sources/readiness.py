@@ -40,14 +40,16 @@ class Readiness:
         """Probes now, when the entry says so, and at its pace; until cancelled."""
         while True:
             entry.look_now.clear()
-            pause = self._pace.probing
+            pause = self._pace.retrying
             try:
                 found = await self._probe(entry)
-                self._telemetry.source_ready(entry.name, not isinstance(found, Fault))
+                ready = not isinstance(found, Fault)
+                self._telemetry.source_ready(entry.name, ready)
                 await self._tell(entry, found)
+                if ready:
+                    pause = self._pace.probing
             except StoreError as error:
                 _log.warning("the status of source %s could not be written: %s", entry.name, error)
-                pause = self._pace.retrying
             except Exception:  # noqa: BLE001 - it must go on
                 _log.exception("the status of source %s could not be told", entry.name)
             with suppress(TimeoutError):
