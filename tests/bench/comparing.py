@@ -42,6 +42,14 @@ class Line:
         return f"{word:<10} {self.name}: {numbers}"
 
 
+def least(*counts: Mapping[str, float]) -> dict[str, float]:
+    """Of each figure the least that was counted.
+
+    What a busy machine adds differs from time to time; a regression is in all of them.
+    """
+    return {name: min(each[name] for each in counts) for name in counts[0]}
+
+
 def compare(
     found: Mapping[str, float], baseline: Mapping[str, float], tolerances: Mapping[str, float]
 ) -> list[Line]:

@@ -9,10 +9,11 @@ import json
 import platform
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.bench.comparing import compare
+from tests.bench.comparing import Line, compare, least
 from tests.bench.estate import Estate
 from tests.bench.readings import Reader, Reading
 from tests.bench.reckoning import difference
@@ -31,6 +32,8 @@ WINDOW = 15
 """Seconds; whole intervals, so that it does not matter where in one it begins."""
 SETTLING = 2 * INTERVAL
 PATIENCE = 60
+ATTEMPTS = 3
+"""At most; the least of each figure is compared."""
 LEAST_SHARE = 0.9
 """Of the expected checks; with fewer, the figures are of another operator."""
 
@@ -105,26 +108,60 @@ class Tally:
 _RESOURCES = ("governancepolicies", "events", "configmaps", "secrets")
 
 
+class DisturbedError(Exception):
+    """What was counted is of an operator that did not do what it was to."""
+
+
 def main() -> int:
-    """Counts and compares; 1 if something has grown beyond its tolerance."""
+    """Counts and compares; 1 if something has grown beyond its tolerance, in every attempt."""
     parser = argparse.ArgumentParser(prog="make bench-counts", description=__doc__)
     parser.add_argument("--renew", action="store_true")
     given = parser.parse_args()
-    python = ".".join(platform.python_version_tuple()[:2])
-    with rig(Cores.take()) as made:
-        found = count(made)
+    cores = Cores.take()
+    known = {} if given.renew else _known()
+    counts: list[dict[str, float]] = []
+    lines: list[Line] = []
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            with rig(cores) as made:
+                counts.append(count(made))
+        except DisturbedError as error:
+            print(f"attempt {attempt}: {error}", flush=True)
+            continue
+        lines = compare(least(*counts), known, TOLERANCES)
+        grown = [line.name for line in lines if line.regressed]
+        if not grown:
+            break
+        print(f"attempt {attempt}: more than is tolerated: {', '.join(grown)}", flush=True)
+    if not counts:
+        raise SystemExit("Run it again on a machine that is less busy; see the operator's log.")
     if given.renew:
-        figures = {name: round(value, 3) for name, value in found.items()}
-        text = json.dumps({"python": python, "figures": figures}, indent=1)
-        BASELINE.write_text(f"{text}\n")
-        print(f"{BASELINE.name} has the counts of now; commit it with what changed them")
+        _renew(counts[0])
         return 0
+    return _report(lines)
+
+
+_PYTHON = ".".join(platform.python_version_tuple()[:2])
+
+
+def _known() -> Mapping[str, float]:
+    """The baseline's figures; those of another Python without its calls."""
     baseline = json.loads(BASELINE.read_text())
-    known = baseline["figures"]
-    if baseline["python"] != python:
-        print(f"the baseline is of Python {baseline['python']}, this is {python}: its calls differ")
-        known = {name: value for name, value in known.items() if "Python" not in name}
-    lines = compare(found, known, TOLERANCES)
+    known: dict[str, float] = baseline["figures"]
+    if baseline["python"] == _PYTHON:
+        return known
+    print(f"the baseline is of Python {baseline['python']}, this is {_PYTHON}: its calls differ")
+    return {name: value for name, value in known.items() if "Python" not in name}
+
+
+def _renew(found: Mapping[str, float]) -> None:
+    figures = {name: round(value, 3) for name, value in found.items()}
+    text = json.dumps({"python": _PYTHON, "figures": figures}, indent=1)
+    BASELINE.write_text(f"{text}\n")
+    print(f"{BASELINE.name} has the counts of now; commit it with what changed them")
+
+
+def _report(lines: Sequence[Line]) -> int:
     for line in lines:
         print(line)
     if any(line.improved for line in lines):
@@ -139,7 +176,7 @@ def count(made: Rig) -> dict[str, float]:
     """The figures by name.
 
     Raises:
-        SystemExit: the operator did not measure what it was to.
+        DisturbedError: the operator did not measure what it was to.
     """
     stack = made.stack
     for server in (stack.governed, stack.sink):
@@ -161,7 +198,7 @@ def count(made: Rig) -> dict[str, float]:
         time.sleep(SETTLING)
         flips = counter.window(STEADY.checks + FLIPPING.checks)
     if not flips["flips"]:
-        raise SystemExit("no verdict changed where all were to change: see the operator's log")
+        raise DisturbedError("no verdict changed where all were to change")
     steady |= {
         "Python calls": profile["calls"] * steady["checks"] / checks,
         "tracked objects": profile["tracked"] * steady["checks"] / checks,
@@ -203,17 +240,16 @@ class Counter:
         """What is added in one window, in which so many checks are measured at each interval.
 
         Raises:
-            SystemExit: they were not.
+            DisturbedError: they were not.
         """
         before = self.tally()
         time.sleep(max(before.reading.at + WINDOW - time.monotonic(), 0))
         added = self.tally().since(before)
         expected = checks * WINDOW / INTERVAL
         if added["checks"] < LEAST_SHARE * expected or added["faults"]:
-            raise SystemExit(
+            raise DisturbedError(
                 f"{added['checks']:.0f} checks of {expected:.0f} were made and"
-                f" {added['faults']:.0f} failed: the counts would mean nothing. Run it again on a"
-                " machine that is less busy; if it stays so, see the operator's log."
+                f" {added['faults']:.0f} failed: the counts would mean nothing"
             )
         return added
 

@@ -15,7 +15,7 @@ CHECK = (
     "      promql: {sourceRef: {name: prom}, query: up}\n"
     "      objective: {direction: Above, redLine: 1}\n"
 )
-GOOD = f"{HEAD}metadata: {{name: p, namespace: n}}\nspec:\n  checks:\n{CHECK}"
+GOOD = f"{HEAD}metadata: {{name: p, namespace: ns}}\nspec:\n  checks:\n{CHECK}"
 
 CHANNEL = """\
 ---
@@ -28,7 +28,7 @@ MUTE = """\
 ---
 apiVersion: governance.aiops.dev/v1alpha1
 kind: GovernanceMute
-metadata: {name: rebuild, namespace: n}
+metadata: {name: rebuild, namespace: ns}
 spec: {policyRef: {name: p}, reason: rebuilt, owner: SRE, expiresAt: 2026-12-01T08:00:00Z}
 """
 NO_MOMENT = "write a date and a time with its zone, such as 2026-12-01T08:00:00Z"
@@ -44,14 +44,14 @@ def test_several_documents_files_and_standard_input(
     written: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """In their order; what is no policy is named, not swallowed."""
-    written.write_text(f"{GOOD}---\n---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: n}}\n")
-    monkeypatch.setattr("sys.stdin", io.StringIO(GOOD.replace("namespace: n", "namespace: m")))
+    written.write_text(f"{GOOD}---\n---\napiVersion: v1\nkind: Namespace\nmetadata: {{name: ns}}\n")
+    monkeypatch.setattr("sys.stdin", io.StringIO(GOOD.replace("namespace: ns", "namespace: ms")))
 
     policies, others = read_policies([str(written), "-"])
 
     assert [(p.namespace, p.name, len(p.policy.checks)) for p in policies] == [
-        ("n", "p", 1),
-        ("m", "p", 1),
+        ("ns", "p", 1),
+        ("ms", "p", 1),
     ]
     assert others == (f"{written}: Namespace",)
 
@@ -80,7 +80,41 @@ def test_a_list_as_kubectl_gets_it(written: Path) -> None:
     ("text", "message"),
     [
         ("", "there is no GovernancePolicy in these files"),
-        ("kind: Namespace", "there is no GovernancePolicy in these files"),
+        ("kind: Namespace", "there is no GovernancePolicy in these files; found"),
+        (
+            GOOD.replace("kind: GovernancePolicy", "kind: GovernancePolcy"),
+            "GovernancePolcy p: there is no such kind in governance.aiops.dev, only Govern",
+        ),
+        ("a: !!timestamp foo", "not valid YAML: "),
+        ("&a {kind: List, items: [*a]}", "not valid YAML: nested too deeply"),
+        (
+            f"{HEAD}metadata: {{name: p}}\nspec: &a {{checks: [*a]}}",
+            "GovernancePolicy p: spec: can't be written as JSON: Circular reference",
+        ),
+        (
+            f"{HEAD}metadata: {{name: p}}\nspec: {{!!binary aGk=: 1, checks: []}}",
+            "GovernancePolicy p: spec: can't be written as JSON: keys must be",
+        ),
+        (
+            f"{HEAD}metadata: {{name: 5}}\nspec: {{}}",
+            "metadata.name: should be a text: put it in q",
+        ),
+        (f"{HEAD}metadata: {{name: P_1}}\nspec: {{}}", "metadata.name: use lower case letters, di"),
+        (f'{HEAD}metadata: {{name: "\\ud800"}}\nspec: {{}}', "hyphens, and dots, not '\\ud800'"),
+        (f"{HEAD}metadata: {{name: {'p' * 254}}}\nspec: {{}}", "metadata.name: use lower case"),
+        (
+            GOOD.replace("namespace: ns", "namespace: 123"),
+            "GovernancePolicy p: metadata.namespace: should be a text: put it in quotes",
+        ),
+        (
+            GOOD.replace("namespace: ns", "namespace: a.b"),
+            "metadata.namespace: use lower case letters, digits and hyphens, not 'a.b'",
+        ),
+        (
+            GOOD.replace("namespace: ns", "lables: {a: b}"),
+            "GovernancePolicy p: metadata.lables: unknown field: remove it",
+        ),
+        (f"metdata: {{}}\n{GOOD}", "GovernancePolicy p: metdata: unknown field: remove it"),
         ("[1, 2]", "a document must be an object with apiVersion and kind"),
         ("a: [", "not valid YAML: while parsing a flow node"),
         ("a: 1\nb: 2\na: 3", "not valid YAML: 'a' stands twice"),

@@ -114,6 +114,7 @@ def test_a_url_from_a_file(tmp_path: Path) -> None:
         ("http://h", "Disable", "--tls-mode is for PostgreSQL; use https:// or http://"),
         ("postgresql://u@h/db", "Off", "postgres.tls.mode: should be 'VerifyFull', 'Verify"),
         ("http://", None, "prometheus.url: "),
+        ("postgresql://u@h/db?sslmode=disable", None, "--tls-mode s=MODE says how the server is"),
         ("http://[h", None, "its URL can't be understood"),
     ],
 )
@@ -176,6 +177,8 @@ def test_manifests_with_their_secrets(written: Path, monkeypatch: pytest.MonkeyP
             "spec.postgres.secretRef.key: write a key of a Secret",
         ),
         (SOURCE.replace("{name: platform}", "{}"), "GovernanceSource: give it a metadata.name"),
+        (SOURCE.replace("Source\n", "Sorce\n"), "GovernanceSorce platform: there is no such kind"),
+        ("", "there is no GovernanceSource in "),
     ],
 )
 def test_bad_manifests_are_refused(written: Path, text: str, message: str) -> None:

@@ -1,5 +1,6 @@
 """The command line: what it prints, what it refuses, what it exits with."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from governor.settings import Settings, describe
 POLICY = """
 apiVersion: governance.aiops.dev/v1alpha1
 kind: GovernancePolicy
-metadata: {name: p, namespace: n}
+metadata: {name: p, namespace: ns}
 spec:
   checks:
     - name: up
@@ -81,7 +82,7 @@ def test_wrong_settings_exit_with_3(
     [
         (["chek"], "No such command 'chek'"),
         (["run", "--verbose"], "No such option"),
-        (["check"], "Missing option '-f' / '--filename'"),
+        (["check"], "say what to check: -f FILE"),
         (["check", "-f", "{policy}"], "say where to measure: --source NAME=URL or --sources FILE"),
         (["check", "-f", "{policy}", "-o", "xml"], "'xml' is not one of 'table', 'json'"),
         (["check", "-f", "{policy}", "--source", "http://x"], "must be NAME=URL"),
@@ -170,3 +171,67 @@ def test_a_source_given_in_both_ways_is_refused(
     )
 
     assert "prom is given by --source and by --sources: choose one" in capsys.readouterr().err
+
+
+def test_a_source_that_could_never_be_measured_from_is_bad_input(
+    policy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Not a verdict on the policy."""
+    assert main(["check", "-f", policy, "--source", "prom=http://127.0.0.1:99999"]) == 3
+
+    assert "GovernanceSource prom: prometheus.url must have a port" in capsys.readouterr().err
+
+
+def test_a_bug_is_no_verdict(
+    policy: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Python would exit with 1, as if the policy were violated."""
+    monkeypatch.setattr("governor.cli.measuring.judge", None)
+
+    assert main(["check", "-f", policy, "--source", "prom=http://127.0.0.1:9"]) == 70
+
+    assert "TypeError" in capsys.readouterr().err
+
+
+def test_who_reads_no_further_changes_no_verdict(policy: str) -> None:
+    """As in `governor check … | head`."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "governor", "check", "-f", policy]
+    done = subprocess.run(
+        [*command, "--source", "prom=http://127.0.0.1:9"],
+        stdout=write,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    os.close(write)
+
+    assert (done.returncode, done.stderr) == (2, "")
+
+
+def test_output_that_can_not_be_written_is_no_verdict(policy: str) -> None:
+    """A full disk is neither compliant nor violated."""
+    command = [sys.executable, "-m", "governor", "check", "-f", policy]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [*command, "--source", "prom=http://127.0.0.1:9"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert done.returncode not in (0, 1, 2)
+    assert "No space left on device" in done.stderr
+
+
+def test_standard_input_that_is_closed_is_bad_input(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in `governor check -f - <&-`."""
+    monkeypatch.setattr("sys.stdin", None)
+
+    assert main(["check", "-f", "-", "--source", "prom=http://x"]) == 3
+
+    assert "standard input: it is closed" in capsys.readouterr().err

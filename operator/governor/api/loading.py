@@ -74,7 +74,12 @@ def _load(model: type[_Spec], body: Mapping[str, Any]) -> _Spec:
     if "spec" not in body:
         raise SpecError("spec: is required")
     try:
-        return model.model_validate_json(json.dumps(body["spec"], default=_plain), strict=True)
+        text = json.dumps(body["spec"], default=_plain)
+    except (TypeError, ValueError, RecursionError) as error:
+        # Of YAML, a file may have what JSON has not: keys that are no texts, an anchor in itself.
+        raise SpecError(f"spec: can't be written as JSON: {error}") from error
+    try:
+        return model.model_validate_json(text, strict=True)
     except ValidationError as error:
         faults = error.errors()
         raise SpecError("; ".join(_told(it) for it in faults if not _echo(it, faults))) from error

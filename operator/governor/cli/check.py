@@ -35,7 +35,6 @@ def _pairs(ctx: click.Context, option: click.Parameter, values: tuple[str, ...])
     "files",
     metavar="FILE",
     multiple=True,
-    required=True,
     help="Manifests with policies, and maybe channels and mutes; - is standard input. May be "
     "given several times.",
 )
@@ -102,21 +101,24 @@ def check(
     Which namespaces a source allows is not looked at.
 
     Exits with 0 if every policy is compliant, 1 if a check is Violated, else 2 if one is
-    NoData or Error, and 3 on bad input.
+    NoData or Error, 3 on bad input, and 70 if it could not do its work.
     """
     from governor.cli import measuring, rendering  # noqa: PLC0415 - slow to import
     from governor.cli.policies import read_policies  # noqa: PLC0415
 
+    if not files and not more:
+        raise click.UsageError("say what to check: -f FILE")
     policies, others = read_policies((*files, *more))
     sources = _sources(urls, source_files, tls_modes, ca_files)
     for other in others:
         click.echo(f"governor: left alone: {other}", err=True)
+    from governor.cli.output import printed  # noqa: PLC0415
     from governor.wiring import instruments  # noqa: PLC0415 - slower still
     from governor.wiring.looping import in_loop  # noqa: PLC0415
 
     at = datetime.now(UTC)
     results = in_loop(measuring.measure(policies, sources, instruments(), at))
-    click.echo(rendering.table(results) if output == "table" else rendering.as_json(results, at))
+    printed(rendering.table(results) if output == "table" else rendering.as_json(results, at))
     ctx.exit(_exit_code({result.judgement.verdict for result in results}))
 
 

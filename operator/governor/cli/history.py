@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from governor.cli.output import printed
 from governor.cli.settings_help import DatabaseSettingsCommand
 from governor.errors import NoHistoryError
 
@@ -94,7 +95,7 @@ def history(
             f"--cluster with one of {', '.join(found.clusters)}"
         )
     render = rendering.table if output == "table" else rendering.as_json
-    click.echo(render(namespace, name, found.series))
+    printed(render(namespace, name, found.series))
 
 
 def _why_nothing(

@@ -1,6 +1,7 @@
 """The group of commands, and what each way to fail exits with."""
 
 import sys
+import traceback
 from collections.abc import Sequence
 
 import click
@@ -17,6 +18,10 @@ FAILED = 1
 
 BAD_INPUT = 3
 """Wrong usage, settings or manifests. Not 2, which `governor check` needs."""
+
+UNEXPECTED = 70
+"""A bug, or output that can't be written (EX_SOFTWARE of sysexits.h): none of what `governor check`
+says about policies."""
 
 INTERRUPTED = 130
 
@@ -49,6 +54,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _told(error, FAILED)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
+    except Exception:  # noqa: BLE001 - Python itself would exit with 1
+        traceback.print_exc()
+        return UNEXPECTED
     return code if isinstance(code, int) else 0
 
 

@@ -17,6 +17,7 @@ from governor.cli.sources import Source
 from governor.domain.judging import Judgement, judge
 from governor.domain.policies import Check
 from governor.domain.sources import admit
+from governor.errors import SpecError
 from governor.probes.base import Probe
 from governor.values.outcomes import Fault, FaultError, Outcome
 from governor.values.reasons import Reason, Verdict
@@ -48,12 +49,17 @@ async def measure(
     maker: InstrumentMaker,
     at: datetime,
 ) -> tuple[Result, ...]:
-    """Every check of the policies, in their order, as of one time."""
+    """Every check of the policies, in their order, as of one time.
+
+    Raises:
+        SpecError: a source or its Secret is such that it could never be measured from.
+    """
     async with AsyncExitStack() as stack:
-        bench = _Bench(sources, {name: _made(name, s, maker) for name, s in sources.items()})
-        for instrument in bench.instruments.values():
-            if not isinstance(instrument, Fault):
-                stack.push_async_callback(instrument.close)
+        instruments: dict[str, Instrument] = {}
+        for name, source in sources.items():
+            instruments[name] = _made(name, source, maker)
+            stack.push_async_callback(instruments[name].close)
+        bench = _Bench(sources, instruments)
         return tuple(
             await asyncio.gather(
                 *(
@@ -69,9 +75,9 @@ class _Bench:
     """The instruments of one call."""
 
     def __init__(
-        self, sources: Mapping[str, Source], instruments: Mapping[str, Instrument | Fault]
+        self, sources: Mapping[str, Source], instruments: Mapping[str, Instrument]
     ) -> None:
-        self.instruments = instruments
+        self._instruments = instruments
         self._sources = sources
         self._slots = asyncio.Semaphore(AT_ONCE)
 
@@ -95,15 +101,12 @@ class _Bench:
             )
         # Which namespaces a source allows depends on labels that only a cluster knows.
         spec = source.spec.model_copy(update={"allowed_namespaces": _EVERYBODY})
-        instrument = self.instruments[name]
         refused = admit(spec, namespace, None, probe)
-        if refused is not None:
-            return refused
-        return instrument if isinstance(instrument, Fault) else await instrument.measure(probe, at)
+        return refused or await self._instruments[name].measure(probe, at)
 
 
-def _made(name: str, source: Source, maker: InstrumentMaker) -> Instrument | Fault:
+def _made(name: str, source: Source, maker: InstrumentMaker) -> Instrument:
     try:
         return maker.make(name, source.spec, source.secrets)
     except FaultError as error:
-        return error.fault
+        raise SpecError(f"source {name}: {error.fault.message}") from error

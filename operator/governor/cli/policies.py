@@ -42,16 +42,16 @@ def read_policies(paths: Iterable[str]) -> tuple[tuple[NamedPolicy, ...], tuple[
     faults: list[str] = []
     seen: set[tuple[str, str, str]] = set()
     for document in read(paths):
-        if document.kind != KIND and document.kind not in _BYSTANDERS:
-            others.append(f"{document.where}: {document.kind or 'a document without a kind'}")
-            continue
         try:
-            identity = _identity(document)
+            document.check_kind()
+            if document.kind != KIND and document.kind not in _BYSTANDERS:
+                others.append(f"{document.where}: {document.kind or 'a document without a kind'}")
+                continue
             if document.kind == KIND:
                 policies.append(_policy(document))
             else:
                 document.loaded(_BYSTANDERS[document.kind])
-            if identity in seen:
+            if (identity := _identity(document)) in seen:
                 raise document.refused("stands there twice")
             seen.add(identity)
         except SpecError as error:
@@ -59,7 +59,8 @@ def read_policies(paths: Iterable[str]) -> tuple[tuple[NamedPolicy, ...], tuple[
     if faults:
         raise SpecError("\n".join(faults))
     if not policies:
-        raise SpecError(f"there is no {KIND} in these files")
+        found = f"; found {', '.join(others)}" if others else ""
+        raise SpecError(f"there is no {KIND} in these files{found}")
     return tuple(policies), tuple(others)
 
 

@@ -11,8 +11,8 @@ from governor.cli.settings_help import SettingsCommand
 def run() -> None:
     """Run the operator until it is told to stop.
 
-    SIGTERM and SIGINT stop it: nothing new is started, what runs gets 10 seconds. A
-    second operator on the same cluster would evaluate everything twice.
+    SIGTERM and SIGINT stop it: nothing new is started, what runs gets a moment to end, and
+    the Lease is given back. Several may run on one cluster, for safety: one of them leads.
     """
     from governor import settings  # noqa: PLC0415 - slow to import
     from governor.telemetry import logs  # noqa: PLC0415

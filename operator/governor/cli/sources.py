@@ -8,7 +8,7 @@ import base64
 import binascii
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ class Source:
     secrets: Secrets
 
 
-def from_files(paths: Iterable[str]) -> dict[str, Source]:
+def from_files(paths: Sequence[str]) -> dict[str, Source]:
     """The sources of manifests, with the Secrets that stand beside them.
 
     `${NAME}` in a Secret's stringData is taken from the environment. A login for
@@ -51,17 +51,20 @@ def from_files(paths: Iterable[str]) -> dict[str, Source]:
     secrets = {d.name: _secret(d) for d in documents if d.kind == "Secret"}
     sources: dict[str, Source] = {}
     for document in documents:
+        document.check_kind()
         if document.kind != KIND:
             continue
+        spec = _for_measuring(document.loaded(load_source))
         if document.name in sources:
             raise document.refused("stands there twice")
-        spec = _for_measuring(document.loaded(load_source))
         if missing := secret_names(spec) - secrets.keys():
             raise document.refused(
                 f"Secret {min(missing)} is missing: put it beside the source, with "
                 "stringData, where ${NAME} stands for an environment variable"
             )
         sources[document.name] = Source(spec=spec, secrets=secrets)
+    if paths and not sources:
+        raise SpecError(f"there is no {KIND} in {', '.join(paths)}")
     return sources
 
 
@@ -82,8 +85,15 @@ def from_url(name: str, value: str, *, tls_mode: str | None, ca_file: str | None
     ca = {} if ca_file is None else {"ca": _file(name, ca_file).encode()}
     tls: dict[str, Any] = {"caSecretRef": _reference("ca")} if ca else {}
     keys: dict[str, bytes]
-    match _split(name, url).scheme:
+    split = _split(name, url)
+    match split.scheme:
         case "postgresql" | "postgres":
+            if re.search(r"(?:^|&)ssl\w*=", split.query):
+                raise _refused(
+                    name,
+                    f"take sslmode and its like out of the URL: --tls-mode {name}=MODE says how "
+                    f"the server is verified (Disable: no TLS), --ca-file {name}=FILE by whom",
+                )
             tls |= {"mode": tls_mode} if tls_mode else {}
             spec, keys = _postgres(tls), {"dsn": url.encode()}
         case "http" | "https":
