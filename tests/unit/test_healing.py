@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
+from uuid import UUID
 
 import pytest
-from tests.support.builders import slo
+from tests.support.builders import NOON, slo
 from tests.support.deciding import mute
 from tests.support.virtual_time import in_virtual_time
 from tests.support.world import World
@@ -19,6 +21,7 @@ from governor.app.healing import (
     keep_healed,
 )
 from governor.app.ports import ObjectKey, OpenFinding
+from governor.domain.identity import finding_id
 from governor.errors import DeliveryError
 
 SLO = "slo_autonomy_rate_violation"
@@ -259,3 +262,36 @@ async def test_a_new_leader_brings_back_the_row_of_a_mute_that_it_did_not_see_be
     await world.until(lambda: bool(world.sink.events))
 
     assert list(world.sink.events) == before
+
+
+async def test_an_odd_row_keeps_nobody_else_from_being_compared(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Somebody's hand in the table; the log says which row."""
+    key = world.apply(slo(), slo("b"))
+    await world.settled(key, "Ok")
+    row = OpenFinding(
+        id=UUID(int=1),
+        event_type="x" * 254,
+        check_name="b",
+        policy_uid=key.uid,
+        namespace="aiops",
+        policy="flywheel",
+        opened_at=NOON,
+    )
+    plain = replace(
+        row,
+        id=finding_id(key.uid, "slo_b_violation", "b", NOON),
+        event_type="slo_b_violation",
+    )
+
+    async def open_findings(policy_uid: str | None = None) -> Sequence[OpenFinding]:
+        del policy_uid
+        return [row, plain]
+
+    world.sink.open_findings = open_findings  # type: ignore[method-assign]
+    (runner,) = world.scheduler
+    await heal(world.scheduler, world.sink)
+    await world.until(lambda: runner.status.checks[1].finding is not None)
+
+    assert f"row {row.id} of the sink can't be read" in caplog.text

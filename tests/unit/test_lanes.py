@@ -14,6 +14,7 @@ from tests.support.world import World
 from governor.api.status import FindingRef, PolicyStatus
 from governor.app import channel_lanes
 from governor.app.delivering import Complaints
+from governor.app.lanes import MOST_REVISIONS
 from governor.app.ports import Episode, ObjectKey
 from governor.domain.identity import finding_id
 from governor.domain.surroundings import ChannelKind
@@ -215,3 +216,22 @@ def _row_of_a_check_that_is_gone(policy_uid: str) -> Known:
 def _targets(world: World, key: ObjectKey) -> list[tuple[str, ...]]:
     status = PolicyStatus.model_validate(world.store.peek(key).get("status") or {})
     return [entry.targets for entry in status.pending]
+
+
+async def test_a_spec_that_changes_without_end_takes_no_more_memory(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    """While the sink is away the newest wait, and the log says which are not stored."""
+    world.sink.down = "stopped"
+    key = world.apply(slo())
+    await world.settled(key, "Ok")
+    for n in range(MOST_REVISIONS + 10):
+        world.change(key, slo(objective={"direction": "Above", "redLine": 0.001 * n}))
+    world.sink.down = None
+    newest = world.store.peek(key)["metadata"]["generation"]
+    await world.until(lambda: newest in {known[2] for known in world.sink.revisions})
+
+    kept = sorted(generation for _, _, generation in world.sink.revisions)
+    assert kept == list(range(newest - MOST_REVISIONS + 1, newest + 1))
+    dropped = [vars(r)["generation"] for r in caplog.records if "too many specs" in r.message]
+    assert dropped == list(range(1, newest - MOST_REVISIONS + 1))

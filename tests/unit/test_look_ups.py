@@ -51,3 +51,25 @@ async def test_a_look_up_without_an_answer_is_logged_once_and_its_end_too(
         ("delivers again", None),
     ]
     assert not any(each["exc_info"] for each in told)
+
+
+@pytest.mark.parametrize("place", ["dispatches", "open_findings"])
+async def test_a_sink_that_answers_nonsense_keeps_no_run_from_standing(
+    place: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What was measured is judged all the same."""
+
+    async def odd(*_: Any) -> Any:
+        raise ValueError("odd")
+
+    async with World() as world:
+        monkeypatch.setattr(world.sink, place, odd)
+        world.say(autonomy_rate="violated")
+        key = world.apply(slo(dispatch={"executor": "hermes"}))
+        await world.settled(key, "Violated", told=False)
+        await cycles(world, key, 1)
+        world.say(autonomy_rate="ok")
+        await cycles(world, key, 1)
+        await world.settled(key, "Ok", told=False)
+
+    assert "ValueError: odd" in caplog.text

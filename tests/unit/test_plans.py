@@ -16,9 +16,9 @@ from governor.api.status import FindingRef, PolicyStatus
 from governor.domain.entries import LIST_BYTES
 from governor.domain.identity import finding_id
 from governor.domain.log import Delivered, size
-from governor.domain.plans import Feedback, decide_not_understood, validity
+from governor.domain.plans import Feedback, decide_not_understood
 from governor.domain.policies import resolve
-from governor.domain.staleness import AHEAD, believable, expire, expired
+from governor.domain.staleness import AHEAD, believable, expire, expired, validity
 from governor.domain.writes import RIDER_PERIOD, Riders, causes_write, rider_due, rider_moment
 from governor.errors import SpecError
 from governor.values.objectives import Direction
@@ -32,7 +32,7 @@ def test_a_status_tells_when_it_was_evaluated_and_how_long_it_holds() -> None:
     life.decide(a="ok", b="ok")
     assert life.status.last_evaluated == life.now
     assert life.status.valid_until == life.now + timedelta(minutes=30)
-    assert validity(policy(slo(interval="5s"))) == timedelta(minutes=15)
+    assert validity(policy(slo(interval="5s")).shortest_interval) == timedelta(minutes=15)
 
     first = life.status.valid_until
     life.tick(1)
@@ -440,11 +440,13 @@ def test_times_that_have_not_come_yet_are_forgotten(place: str) -> None:
     check, other = life.status.checks
     ahead = check.model_copy(update={place: datetime(9999, 12, 31, tzinfo=UTC)})
     status = life.status.model_copy(update={"checks": (ahead, other)})
-    assert believable(life.status, life.now) is life.status
+    assert believable(life.status, life.policy, life.now) is life.status
     within = check.model_copy(update={place: life.now + timedelta(seconds=5)})
-    assert believable(life.status.model_copy(update={"checks": (within,)}), life.now).valid_until
+    assert believable(
+        life.status.model_copy(update={"checks": (within,)}), life.policy, life.now
+    ).valid_until
 
-    after = believable(status, life.now)
+    after = believable(status, life.policy, life.now)
 
     assert after.valid_until is None
     forgotten, kept = after.checks

@@ -13,6 +13,7 @@ from tests.support.world import World
 from governor.api.status import PolicyStatus
 from governor.domain.writes import RIDER_PERIOD
 from governor.errors import ConflictError, StoreError, UnavailableError
+from governor.values.moments import in_seconds
 
 SLO = "slo_autonomy_rate_violation"
 
@@ -256,3 +257,37 @@ async def test_a_new_process_takes_back_what_is_too_old_before_it_measures(world
     gate.set()
     await world.settled(key, "Ok")
     assert world.events.events == {}
+
+
+async def test_an_error_that_stays_the_same_is_written_once_in_five_minutes(world: World) -> None:
+    """Its retries come before the next slot, which may be an hour away."""
+    world.say(autonomy_rate="error")
+    key = world.apply(slo(interval="1h"))
+    await world.settled(key, "Error")
+    (runner,) = world.scheduler
+    writes = world.store.writes
+    for retry, wait in enumerate((30, 60, 120), 2):
+        world.slot(key, wait)
+        await world.until(lambda retry=retry: world.measurer.calls["autonomy-rate"] == retry)
+        await world.until(lambda: runner.status.last_evaluated == world.clock.now())
+
+    assert world.store.writes - writes <= 1
+
+
+async def test_a_status_that_was_put_back_is_brought_up_to_date_with_the_next_run(
+    world: World,
+) -> None:
+    """It says when it was evaluated: long ago, whatever we have written since."""
+    key = world.apply()
+    await world.settled(key, "Ok")
+    (runner,) = world.scheduler
+    old = world.store.peek(key)["status"]
+    for _ in range(8):
+        world.slot(key)
+        await world.until(lambda: runner.status.last_evaluated == world.clock.now())
+    version = world.store.peek(key)["metadata"]["resourceVersion"]
+    world.scheduler.policy_seen(await world.store.replace_status(key, version, old))
+    world.slot(key)
+
+    now = in_seconds(world.clock.now())
+    await world.until(lambda: world.store.peek(key)["status"]["lastEvaluated"] == now)

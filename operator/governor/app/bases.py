@@ -76,3 +76,4 @@ class Base:
             self._echo = subject
         else:
             self.written = self.status = subject.status()
+            self.written_at = self.written.last_evaluated

@@ -82,6 +82,11 @@ class Demands:
         self._wanted |= self._started
         self._started.clear()
 
+    def next_retry(self, now: datetime, busy: Container[str]) -> datetime | None:
+        """When the next retry of a check that is not busy comes; None if there is none."""
+        wait = self._retries.wait(now, busy)
+        return None if wait is None else now + wait
+
     def alarm(self, now: datetime, ring: Callable[[], None], busy: Container[str]) -> None:
         """Rings when the next retry comes, and only then; but for a check that is busy.
 

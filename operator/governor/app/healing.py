@@ -53,7 +53,10 @@ async def heal(runners: Iterable[PolicyRunner], sink: Sink) -> None:
     """
     rows: defaultdict[str, list[Known]] = defaultdict(list)
     for row in await sink.open_findings():
-        rows[row.policy_uid].append(row.known())
+        try:
+            rows[row.policy_uid].append(row.known())
+        except ValueError as error:  # somebody's hand: it must not keep others from being compared
+            _complain(f"row {row.id} of the sink can't be read: look at it", error)
     async for runner in spread(runners):
         runner.heal(tuple(rows[runner.subject.key.uid]))
 

@@ -1,6 +1,7 @@
 """The lanes to the sink and to Kubernetes Events."""
 
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from itertools import chain
@@ -22,6 +23,10 @@ from governor.app.telling import episode, event, remediation, work_item
 from governor.domain.identity import finding_id
 from governor.domain.log import SUPERSEDED
 from governor.errors import RejectedError
+
+MOST_REVISIONS = 50
+"""Specs of one policy that wait for the sink: whoever changes one without end takes no more memory
+while it is away."""
 
 _log = logging.getLogger(__name__)
 
@@ -65,12 +70,18 @@ class SinkLane(EntryLane):
         self._sink = sink
         self._ended = ended
         self._specs = specs
-        self._revisions: list[Revision] = []
+        self._revisions: deque[Revision] = deque()
         self._restated: tuple[Entry, ...] = ()
 
     def revise(self, revision: Revision) -> None:
         """A generation was seen for the first time; it is stored before any entry."""
         self._revisions.append(revision)
+        if len(self._revisions) > MOST_REVISIONS:
+            oldest = self._revisions.popleft()
+            _log.warning(
+                "too many specs wait for the sink: the oldest is not stored",
+                extra={"generation": oldest.generation} | self._names(),
+            )
         self._wake.set()
 
     def restate(self, entries: tuple[Entry, ...]) -> None:
@@ -96,7 +107,8 @@ class SinkLane(EntryLane):
                     "a spec was refused for good, and is not stored",
                     extra={"generation": revision.generation, "error": str(error)} | self._names(),
                 )
-            self._revisions.pop(0)
+            if self._revisions and self._revisions[0] is revision:  # else it was the oldest
+                self._revisions.popleft()
             self._has_news = True  # nothing may be waited for any more
 
     def note(self, entry: Entry, outcome: str) -> None:

@@ -1,6 +1,7 @@
 """Asks the sink how work items go on, as a decision depends on it."""
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from datetime import timedelta
 
@@ -19,6 +20,9 @@ PLACE = "sink: work items"
 
 FRESH_FOR = timedelta(seconds=20)
 """Between runs an answer is asked anew on every tick but the fastest."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class LookingUp:
@@ -43,6 +47,9 @@ class LookingUp:
             return None
         except DeliveryError as error:
             complaints.failed(PLACE, error)
+            return None
+        except Exception:  # noqa: BLE001 - a bug there must not keep a run from standing
+            _log.exception("work items can't be looked up", extra={"policy_uid": self._uid})
             return None
         complaints.delivered(PLACE)
         executors = {c.name: c.dispatch.executor for c in policy.checks if c.dispatch}

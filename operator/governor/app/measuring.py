@@ -92,7 +92,9 @@ class Measuring:
         started = time.perf_counter()
         try:
             outcome = await self._measurer.measure(self._namespace, due.check.probe, now)
-        except Exception as error:  # noqa: BLE001 - one check's bug must not stop another check
+        except (Exception, asyncio.CancelledError) as error:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise  # it is we who give up
             outcome = Fault(
                 reason=Reason.SERVER_ERROR,
                 message=f"the operator failed to measure: {type(error).__name__}",

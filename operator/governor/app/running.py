@@ -190,8 +190,9 @@ class PolicyRunner:
             self._did_not_happen(error)
 
     async def _turn(self) -> None:
-        if not self._begun:
-            await self._begin()
+        if not self._begun and not await self._begin():
+            self.wake()  # the spec has changed meanwhile
+            return
         if self._understood.measured is not None and not self._pace.stopping:
             await self._taking_over.ask_once()
         understood = self._understood
@@ -224,7 +225,7 @@ class PolicyRunner:
             return []
         # Nothing is awaited until all is started: what is started is of the present spec.
         now = self._services.clock.now()
-        self._base.hold(believable(self._base.status, now))
+        self._base.hold(believable(self._base.status, policy, now))
         if any(c.muted_until and not self._muted(c.name, now) for c in self._base.status.checks):
             self._demands.of_mute(policy)  # it may have ended while no process ran
         extra = self._demands.out_of_turn(self._base.subject, self._base.status, policy, now)
@@ -259,10 +260,11 @@ class PolicyRunner:
         found = await self._looking_up.ask(policy, self._base.status, runs)
         return replace(feedback, found=found)
 
-    async def _begin(self) -> None:
-        """Takes back what an earlier process said too long ago to be believed."""
-        await self._writing.write(lambda: self._deciding.taken_back(self._understood))
-        self._begun = True
+    async def _begin(self) -> bool:
+        """Takes back what an earlier process said too long ago to be believed; whether it has."""
+        stands = await self._writing.write(lambda: self._deciding.taken_back(self._understood))
+        self._begun = stands is not None
+        return self._begun
 
     def _decide(self, runs: Sequence[Run], feedback: Feedback) -> PolicyStatus:
         before = self._base.status.pending
@@ -303,9 +305,12 @@ class PolicyRunner:
         policy = self._understood.measured
         if policy is None:
             return None, None
-        begun = min(self.measuring.under_way.values(), default=None)
+        under_way = self.measuring.under_way
+        begun = min(under_way.values(), default=None)
+        retry = self._demands.next_retry(now, under_way)
+        slot = next_run(self._key.uid, policy, now)
         interval = timedelta(seconds=policy.shortest_interval)
-        return interval, begun or next_run(self._key.uid, policy, now)
+        return interval, begun or (min(slot, retry) if retry else slot)
 
     def _muted(self, check: str, now: datetime) -> bool:
         policy = self.policy

@@ -150,7 +150,8 @@ class Scheduler:
     async def stop(self, grace_seconds: float = 0.0) -> None:
         """Starts nothing more, lets turns under way end, and ends what remains.
 
-        Nothing is lost: what was decided and not told stands in the statuses.
+        Nothing is lost: what was decided and not told stands in the statuses. The policies stay
+        known: who asks while it stops must not take their alerts for ended, or a mute's for gone.
         """
         self._stopped = True
         for uid in list(self._slots):
@@ -158,9 +159,6 @@ class Scheduler:
         for runner in self._runners.values():
             runner.stop()
         tasks = list(self._tasks.values())
-        self._runners.clear()
-        self._by_name.clear()
-        self._tasks.clear()
         if tasks and grace_seconds:
             await asyncio.wait(tasks, timeout=grace_seconds)
         for task in tasks:

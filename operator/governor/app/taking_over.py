@@ -1,6 +1,7 @@
 """What the sink has open of a policy and its status may not know: for the next decision."""
 
 import asyncio
+import logging
 
 from governor.app.services import Services
 from governor.domain.takeovers import Known
@@ -8,6 +9,9 @@ from governor.errors import DeliveryError
 
 PATIENCE = 2.0
 """Seconds; without an answer the decision is taken on the status alone."""
+
+
+_log = logging.getLogger(__name__)
 
 
 class TakingOver:
@@ -55,7 +59,9 @@ class TakingOver:
         try:
             async with asyncio.timeout(PATIENCE):
                 found = await self._services.sink.open_findings(self._uid)
+            self.heal(tuple(row.known() for row in found))
         except (DeliveryError, TimeoutError):
             self.unanswered = True
-        else:
-            self.heal(tuple(row.known() for row in found))
+        except Exception:  # noqa: BLE001 - a bug, or an odd row: no reason not to measure
+            _log.exception("what the sink has open can't be read", extra={"policy_uid": self._uid})
+            self.unanswered = True

@@ -6,7 +6,7 @@ told only once the write of that status is confirmed.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from governor.api.log import Entry
@@ -21,11 +21,9 @@ from governor.domain.muting import honoured as honoured_mutes
 from governor.domain.policies import Policy
 from governor.domain.remediating import remediable
 from governor.domain.remediations import RemediationOutcome
+from governor.domain.staleness import validity
 from governor.domain.surroundings import Surroundings
 from governor.domain.takeovers import Known, adopt, farewells, take_over
-
-SHORTEST_VALIDITY = timedelta(minutes=15)
-INTERVALS_VALID = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +91,7 @@ def decide(
         observed_generation=snapshot.generation,
         verdict=summaries.worst(checks).value,
         last_evaluated=latest,
-        valid_until=latest and latest + validity(policy),
+        valid_until=latest and latest + validity(policy.shortest_interval),
         last_handled_run_now=feedback.run_now or base.last_handled_run_now,
         summary=summaries.summary(checks),
         slo=slo,
@@ -144,11 +142,6 @@ def decide_not_understood(  # noqa: PLR0917 - a decision without a policy
             "pending": Draft(pending, done).entries,
         }
     )
-
-
-def validity(policy: Policy) -> timedelta:
-    """How long after an evaluation a status may be believed."""
-    return max(INTERVALS_VALID * timedelta(seconds=policy.shortest_interval), SHORTEST_VALIDITY)
 
 
 def _heard(

@@ -130,6 +130,9 @@ class ChatOutbox(Outbox):
     def _sift(self) -> None:
         """Answers those who may not tell here, and those who were told before."""
         for offer in list(self._waiting):
+            if offer.answer.done():  # withdrawn; it leaves as soon as it has its turn
+                self._waiting.remove(offer)
+                continue
             try:
                 self._admit(offer.notices[0].namespace)
             except DeliveryError as error:
