@@ -65,7 +65,7 @@ def test_only_intervals_addresses_and_tls_mode_differ() -> None:
         },
         ("GovernanceChannel", "oncall"): {
             ("spec", "alertmanager", "urls", "0"): (
-                "http://alertmanager-operated.monitoring.svc:9093",
+                "http://alertmanager-main-0.alertmanager-operated.monitoring.svc:9093",
                 ADDRESSES.alertmanager,
             ),
         },
