@@ -16,9 +16,9 @@ from governor.api.policy import PolicySpec
 from governor.api.status import PolicyStatus
 from governor.app.attempts import Attempts
 from governor.app.bases import Base
+from governor.app.checking import Checking
 from governor.app.courier import Courier, revision_of
 from governor.app.deciding import Deciding
-from governor.app.demands import Demands
 from governor.app.looking_up import LookingUp
 from governor.app.measuring import Measuring
 from governor.app.pacing import Pace
@@ -32,8 +32,6 @@ from governor.domain.alerts import speaks
 from governor.domain.episodes import Run
 from governor.domain.plans import Feedback
 from governor.domain.policies import Policy
-from governor.domain.schedules import due, next_run
-from governor.domain.staleness import believable
 from governor.domain.takeovers import Known
 from governor.errors import GoneError, StoreError
 
@@ -55,8 +53,9 @@ class PolicyRunner:
         self._key = seen.key
         self._understood = understand(seen)
         self._pace = Pace()
-        self.measuring = Measuring(seen.key.namespace, services.measurer, self._pace.wake)
-        self._demands = Demands()
+        self._checking = Checking(
+            self._key, self._base, services, wake=self._pace.wake, muted=weakly(self._muted)
+        )
         self.queued = True
         """Whether `run` is yet to begin, as many do before it."""
         self._begun = False
@@ -77,6 +76,11 @@ class PolicyRunner:
         self.courier.inspect(self._base.written)
         self._compared: tuple[Known, ...] | None = None
         """What the sink has open, if it is yet to be told again what the status knows."""
+
+    @property
+    def measuring(self) -> Measuring:
+        """What is being measured."""
+        return self._checking.under_way
 
     @property
     def policy(self) -> Policy | None:
@@ -124,12 +128,12 @@ class PolicyRunner:
     def source_changed(self, source: str) -> None:
         """What a source says may have changed: its checks are measured again."""
         if self.policy is not None:
-            self._demands.of_source(self.policy, source)
+            self._checking.demands.of_source(self.policy, source)
             self.wake()
 
     def mute_changed(self) -> None:
         """What a mute silences may have changed: every check is measured again."""
-        self._demands.of_mute(self.policy)
+        self._checking.demands.of_mute(self.policy)
         self.wake()
 
     def heal(self, rows: tuple[Known, ...]) -> None:
@@ -180,7 +184,7 @@ class PolicyRunner:
             await self._turn()
             self.attempts.succeeded()
         except GoneError:
-            self._demands.unmet()
+            self._checking.demands.unmet()
             self.attempts.failed(self._services.clock.now())
             _log.info("policy is gone", extra=self._names())
         except StoreError as error:
@@ -204,8 +208,7 @@ class PolicyRunner:
         if runs or not self._rests(feedback):
             await self._conclude(understood, runs, feedback)
         if self._understood.measured is not None:  # else each alarm would set off the next one
-            now, busy = self._services.clock.now(), self.measuring.under_way
-            self._demands.alarm(now, self._pace.wake, busy)
+            self._checking.alarm()
 
     async def _conclude(
         self, understood: Understood, runs: Sequence[Run], feedback: Feedback
@@ -219,30 +222,11 @@ class PolicyRunner:
             self._services.history.note(self._key, understood, runs)
         self._happened(runs, feedback)
 
-    async def _measure(self) -> list[Run]:
+    async def _measure(self) -> Sequence[Run]:
         policy = self._understood.measured
         if policy is None or self._pace.stopping:
-            return []
-        # Nothing is awaited until all is started: what is started is of the present spec.
-        now = self._services.clock.now()
-        self._base.hold(believable(self._base.status, policy, now))
-        if any(c.muted_until and not self._muted(c.name, now) for c in self._base.status.checks):
-            self._demands.of_mute(policy)  # it may have ended while no process ran
-        extra = self._demands.out_of_turn(self._base.subject, self._base.status, policy, now)
-        todo = [
-            each
-            for each in due(self._key.uid, policy, self._base.status, now, extra=extra)
-            if each.check.name not in self.measuring
-        ]
-        for each in todo:
-            if each.scheduled:
-                self._services.telemetry.late(max(0.0, (now - each.slot).total_seconds()))
-        self.measuring.start(todo, now)
-        self._demands.started(each.check.name for each in todo)
-        runs = await self.measuring.ended()
-        if not self._demands.wanted <= self.measuring.under_way.keys():
-            self.wake()  # it was under way when it was wanted, and that has ended
-        return runs
+            return ()
+        return await self._checking.ended(policy)
 
     async def _hear(self, runs: Sequence[Run]) -> Feedback:
         """What was learned outside of measuring, that a decision on these runs takes in."""
@@ -252,7 +236,7 @@ class PolicyRunner:
             adopted=dict(courier.adopted),
             remediated=dict(courier.remediated),
             open_rows=self._taking_over.rows,
-            run_now=self._demands.answered(still_measuring=bool(self.measuring)),
+            run_now=self._checking.demands.answered(still_measuring=bool(self.measuring)),
         )
         if (policy := self._understood.measured) is None or self._pace.stopping:
             return feedback  # a stop has no time for a sink that hangs
@@ -286,7 +270,7 @@ class PolicyRunner:
         self._taking_over.looked_at(feedback.open_rows)
         now = self._services.clock.now()
         if self.policy is not None:
-            self._demands.met(self.policy, runs, feedback.run_now, now)
+            self._checking.demands.met(self.policy, runs, feedback.run_now, now)
         if not self.claimed:
             self._compared = None  # it knows of no finding that could be restated
             return
@@ -303,14 +287,7 @@ class PolicyRunner:
     def _runs(self, now: datetime) -> tuple[timedelta | None, datetime | None]:
         """The time from run to run, and when the next one comes, or came that is under way."""
         policy = self._understood.measured
-        if policy is None:
-            return None, None
-        under_way = self.measuring.under_way
-        begun = min(under_way.values(), default=None)
-        retry = self._demands.next_retry(now, under_way)
-        slot = next_run(self._key.uid, policy, now)
-        interval = timedelta(seconds=policy.shortest_interval)
-        return interval, begun or (min(slot, retry) if retry else slot)
+        return (None, None) if policy is None else self._checking.coming(policy, now)
 
     def _muted(self, check: str, now: datetime) -> bool:
         policy = self.policy
@@ -322,7 +299,7 @@ class PolicyRunner:
             "the status could not be written; the run did not happen",
             extra=self._names() | {"error": str(error), "retry_seconds": retry},
         )
-        self._demands.unmet()
+        self._checking.demands.unmet()
         self._pace.rest(retry)
 
     def _look(self, subject: Subject) -> None:
