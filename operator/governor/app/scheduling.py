@@ -112,7 +112,7 @@ class Scheduler:
         """A timer of that length fired for a policy."""
         self._services.telemetry.ticked()
         runner = self._runners.get(uid)
-        if runner is None:
+        if runner is None or self._stopped:
             return
         self._windows[uid] = timedelta(seconds=tick_seconds) + SLACK
         self._arm(uid, runner, self._windows[uid])
