@@ -12,6 +12,7 @@ from itertools import pairwise
 from threading import Event, Thread
 
 import httpx
+import yaml
 from tests.bench.estate import PROMQL_CHECKS, Estate
 from tests.bench.rig import apply_estate, governed_stack
 from tests.bench.samples import Samples
@@ -19,6 +20,7 @@ from tests.bench.watching import StatusWatch
 from tests.support.cluster import eventually
 from tests.support.replica_pair import Pair, replica_pair
 
+from governor_local import manifests
 from governor_local.stack import Stack
 
 INTERVAL = 600
@@ -76,16 +78,27 @@ def after_a_crash(pair: Pair, evaluations: Evaluations) -> float:
 
 
 def rolling(pair: Pair, evaluations: Evaluations) -> float:
-    """The longest time without an evaluation while each of both is stopped and started in turn."""
+    """The longest time without an evaluation while each of both is stopped and started in turn.
+
+    As a Deployment does it: one that is ready is given time before the other is stopped.
+    """
+    pause = _min_ready_seconds()
+    time.sleep(pause)
     begun = time.monotonic()
     for _ in range(2):
         leader = pair.leader()
         leader.stop()
         pair.leader()
         leader.start()
+        time.sleep(pause)
     ended = time.monotonic()
     eventually(lambda: evaluations.since(ended), PATIENCE)
     return max(later - earlier for earlier, later in pairwise([begun, *evaluations.since(begun)]))
+
+
+def _min_ready_seconds() -> float:
+    text = (manifests.DEPLOY / "base" / "deployment.yaml").read_text(encoding="utf-8")
+    return float(yaml.safe_load(text)["spec"]["minReadySeconds"])
 
 
 def main() -> int:
