@@ -14,7 +14,12 @@ from tests.support.manifests import number, policy, promql
 
 from governor.domain.schedules import slot_at
 from governor.values.moments import in_seconds
-from governor_local.operator_process import SINK_DATABASE, Installation, OperatorProcess
+from governor_local.operator_process import (
+    SINK_DATABASE,
+    Installation,
+    OperatorProcess,
+    history_settings,
+)
 from governor_local.stack import Stack
 
 pytestmark = [pytest.mark.e2e]
@@ -40,12 +45,11 @@ def rows(cluster: Cluster, namespace: str) -> list[dict[str, Any]]:
     return [row | {"slot": datetime.fromisoformat(row["slot"])} for row in found]
 
 
-def history(operator: OperatorProcess, *arguments: str) -> str:
-    """What `governor history` prints with the operator's own login."""
-    names = ("GOVERNOR_DATABASE_URL_FILE", "GOVERNOR_DATABASE_TLS_MODE")
+def history(stack: Stack, *arguments: str) -> str:
+    """What `governor history` prints in a shell with what `governor-local env` exports."""
     return subprocess.run(
         [sys.executable, "-m", "governor", "history", *arguments],
-        env={name: operator.environment[name] for name in names},
+        env=history_settings(stack),
         capture_output=True,
         text=True,
         check=True,
@@ -90,7 +94,7 @@ def test_values_are_kept_once_a_slot_through_a_kill_and_can_be_printed(
     assert (value(operator, "governor_measurements_stored_total") or 0) >= 2
 
     head, line, titles, *printed = history(
-        operator, f"{namespace}/kept", "number", "--last", "1000"
+        cluster.stack, f"{namespace}/kept", "number", "--last", "1000"
     ).splitlines()
     assert head == f"{namespace}/kept   number   Below is good"
     assert line.startswith("▄▄")
@@ -99,7 +103,7 @@ def test_values_are_kept_once_a_slot_through_a_kill_and_can_be_printed(
     for row in again:
         if row["check_name"] == "number":
             assert [in_seconds(row["slot"]), "0.25"] in told
-    both = json.loads(history(operator, f"{namespace}/kept", "-o", "json"))
+    both = json.loads(history(cluster.stack, f"{namespace}/kept", "-o", "json"))
     assert [check["name"] for check in both["checks"]] == ["blind", "number"]
     assert {value["reason"] for value in both["checks"][0]["values"]} == {"EmptyResult"}
 

@@ -223,7 +223,7 @@ def test_an_accepted_mute_says_whom_it_silences_and_whom_not(
             body(ends=-WEEK),
             policy(),
             "Expired",
-            "it ended at 2026-11-15T12:00:00+00:00: delete it, or let it end later: " + LATEST,
+            "it ended at 2026-11-15T12:00:00Z: delete it, or let it end later: " + LATEST,
         ),
         (
             body(),

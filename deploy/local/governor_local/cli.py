@@ -15,7 +15,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from governor_local.errors import AbsentError, StackError
-from governor_local.operator_process import SINK_DATABASE
+from governor_local.operator_process import SINK_DATABASE, history_settings
 from governor_local.paths import stack_directory, state_root
 from governor_local.reporting import Reporter
 from governor_local.stack import Stack, remove_leftovers
@@ -125,18 +125,20 @@ def status(*, name: str | None) -> None:
 @main.command()
 @name_option
 def env(*, name: str) -> None:
-    """Print shell exports for a stack that is up: KUBECONFIG, PATH, and the sink for psql.
+    """Print shell exports for a stack that is up: KUBECONFIG, PATH, and the sink.
 
     Use it so: eval "$(governor-local env)"
 
-    psql is then the administrator of the sink, in the operator's database, which is there
-    once the operator is installed.
+    psql is then the administrator of the sink, in the operator's database, and `governor
+    history` reads it, once the operator is installed.
     """
     stack = Stack.attach(name)
     kubeconfig = {"KUBECONFIG": stack.environment["KUBECONFIG"]}
-    for variable, value in (kubeconfig | stack.sink.client_settings(SINK_DATABASE)).items():
+    sink = stack.sink.client_settings(SINK_DATABASE) | history_settings(stack)
+    for variable, value in (kubeconfig | sink).items():
         click.echo(f"export {variable}={shlex.quote(value)}")
-    click.echo(f'export PATH={shlex.quote(stack.environment["PATH"])}:"$PATH"')
+    ours, governor = stack.environment["PATH"], str(Path(sys.executable).parent)
+    click.echo(f'export PATH={shlex.quote(ours)}:"$PATH":{shlex.quote(governor)}')
 
 
 def _folders() -> list[Path]:

@@ -25,6 +25,8 @@ SINK_DATABASE = "governance"
 
 _ROLES = manifests.DEPLOY / "database" / "roles.sql"
 _TOKEN_HOURS = 30 * 24  # a demo may stay open over a holiday; nobody renews the token
+_WRITER = "database-url"
+
 _KINDS = ("governancepolicies", "governancesources", "governancechannels", "governancemutes")
 
 
@@ -59,7 +61,7 @@ def install(stack: Stack) -> Installation:
     Raises:
         StackError: a server refused something; the text says what.
     """
-    folder = stack.data / "installation"
+    folder = _folder(stack)
     folder.mkdir(mode=0o700, exist_ok=True)
     with ThreadPoolExecutor() as pool:
         sink = pool.submit(_make_sink, stack, folder)
@@ -69,6 +71,18 @@ def install(stack: Stack) -> Installation:
         )
         writer, owner = sink.result()
     return Installation(kubeconfig=kubeconfig, database_url_file=writer, owner_url_file=owner)
+
+
+def history_settings(stack: Stack) -> dict[str, str]:
+    """What `governor history` needs to read the sink; nothing before the operator is installed."""
+    file = _folder(stack) / _WRITER
+    if not file.exists():
+        return {}
+    return {"GOVERNOR_DATABASE_URL_FILE": str(file), "GOVERNOR_DATABASE_TLS_MODE": "Disable"}
+
+
+def _folder(stack: Stack) -> Path:
+    return stack.data / "installation"
 
 
 def give_logins(stack: Stack, logins: Logins) -> None:
@@ -219,7 +233,7 @@ def _make_sink(stack: Stack, folder: Path) -> tuple[Path, Path]:
     make_database(stack.sink, SINK_DATABASE)
     stack.sink.execute(_ROLES.read_text(), database=SINK_DATABASE)
     owner = _private(folder / "owner-url", _sink_login(stack, "governor_migrate", "governor_owner"))
-    writer = _private(folder / "database-url", _sink_login(stack, "governor", "governor_writer"))
+    writer = _private(folder / _WRITER, _sink_login(stack, "governor", "governor_writer"))
     migrate(stack, owner)
     return writer, owner
 

@@ -153,7 +153,7 @@ def _accepted(
     if spec.expires_at > created + LONGEST:
         return "False", "TooLong", f"it is not honoured: let expiresAt be {latest}"
     if spec.expires_at <= now:
-        ended = spec.expires_at.isoformat(timespec="seconds")
+        ended = in_seconds(spec.expires_at)
         return "False", EXPIRED, f"it ended at {ended}: delete it, or let it end later: {latest}"
     name, namespace = spec.policy_ref.name, body["metadata"]["namespace"]
     if policy is None:
