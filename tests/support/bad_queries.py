@@ -106,6 +106,13 @@ CUSTOM: Mapping[str, tuple[str, Said]] = {
             'syntax error at or near "selec": correct the query',
         ),
     ),
+    "two-statements": (
+        "select 1 as value; select 2",
+        error(
+            "QueryInvalid",
+            "the query must be one SELECT that gives a value",
+        ),
+    ),
     "writing": (
         "delete from public.playbooks returning 1",
         error(

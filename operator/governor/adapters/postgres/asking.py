@@ -45,7 +45,12 @@ async def ask_custom(connection: Connection, query: SqlQuery) -> SqlAnswer:
     """
     if "\0" in query.text:
         raise FaultError(Reason.QUERY_INVALID, "the query holds a NUL character: remove it")
-    prepared = await connection.prepare(query.text)
+    try:
+        prepared = await connection.prepare(query.text)
+    except asyncpg.PostgresSyntaxError as error:
+        if "multiple commands" in str(error):
+            raise _not_a_select() from None
+        raise
     if prepared.get_parameters():
         raise FaultError(Reason.QUERY_INVALID, "the query has parameters ($1 …): write values")
     attributes = prepared.get_attributes()
