@@ -25,6 +25,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails, PydanticUndefined
 
 from governor.errors import SettingsError
+from governor.values.names import NAMESPACE
 
 PREFIX = "GOVERNOR_"
 
@@ -124,7 +125,7 @@ def _matching(pattern: str, remedy: str) -> AfterValidator:
 Namespace = Annotated[
     str,
     _matching(
-        r"(?=.{1,63}$)[a-z0-9]([-a-z0-9]*[a-z0-9])?",
+        NAMESPACE,
         "must be a namespace's name: at most 63 lower case letters, digits and dashes",
     ),
 ]

@@ -56,6 +56,18 @@ def test_several_documents_files_and_standard_input(
     assert others == (f"{written}: Namespace",)
 
 
+@pytest.mark.parametrize("name", ["p" * 253, "a.b-c.9"])
+def test_names_are_as_long_as_the_api_server_takes_them(written: Path, name: str) -> None:
+    """A namespace's has at most 63 characters; an object's 253, dots or not."""
+    written.write_text(
+        GOOD.replace("{name: p, namespace: ns}", f"{{name: {name}, namespace: {'n' * 63}}}")
+    )
+
+    [policy], _ = read_policies([str(written)])
+
+    assert (policy.namespace, policy.name) == ("n" * 63, name)
+
+
 def test_a_list_as_kubectl_gets_it(written: Path) -> None:
     """With the metadata and the status that the server added."""
     item = {

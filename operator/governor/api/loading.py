@@ -17,10 +17,12 @@ from governor.values.model import SpecModel
 
 _Spec = TypeVar("_Spec", bound=SpecModel)
 
+UNKNOWN_FIELD = "unknown field: remove it, or check its spelling"
+
 # Pydantic's words, where a manifest's author would want others.
 _WORDS = {
     "missing": "is required",
-    "extra_forbidden": "unknown field: remove it, or check its spelling",
+    "extra_forbidden": UNKNOWN_FIELD,
     "model_type": "should be an object",
     "dict_type": "should be an object",
     "tuple_type": "should be a list",

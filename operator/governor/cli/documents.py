@@ -11,7 +11,9 @@ import yaml
 
 from governor.api import API_VERSION, GROUP
 from governor.api.kinds import RESOURCES
+from governor.api.loading import UNKNOWN_FIELD
 from governor.errors import SpecError
+from governor.values.names import NAMESPACE, SUBDOMAIN
 
 STDIN = "-"
 
@@ -40,10 +42,11 @@ _METADATA = frozenset(
 )
 """Kubernetes' ObjectMeta."""
 
-_LABEL = "[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?"
-_SUBDOMAIN = rf"(?=.{{1,253}}$){_LABEL}(\.{_LABEL})*"
-_SPELT = {"name": re.compile(_SUBDOMAIN), "namespace": re.compile(_LABEL)}
-"""RFC 1123, as the API server wants it."""
+_SPELT = {
+    "name": re.compile(rf"(?=.{{1,253}}$){SUBDOMAIN}"),
+    "namespace": re.compile(NAMESPACE),
+}
+"""As the API server wants it."""
 
 _Loaded = TypeVar("_Loaded")
 
@@ -85,7 +88,7 @@ class Document:
         if (version := self.body.get("apiVersion")) != API_VERSION:
             raise self.refused(f"apiVersion must be {API_VERSION}, not {version}")
         if unknown := sorted(str(field) for field in self.body.keys() - _FIELDS):
-            raise self.refused(f"{unknown[0]}: unknown field: remove it, or check its spelling")
+            raise self.refused(f"{unknown[0]}: {UNKNOWN_FIELD}")
         self._check_metadata()
         try:
             return load(self.body)
@@ -117,9 +120,7 @@ class Document:
         if not isinstance(metadata, Mapping):
             raise self._nameless()
         if unknown := sorted(str(field) for field in metadata.keys() - _METADATA):
-            raise self.refused(
-                f"metadata.{unknown[0]}: unknown field: remove it, or check its spelling"
-            )
+            raise self.refused(f"metadata.{unknown[0]}: {UNKNOWN_FIELD}")
         for key, spelling in _SPELT.items():
             value = metadata.get(key)
             if value is None:

@@ -8,12 +8,16 @@ from pydantic.fields import FieldInfo
 from governor.values.rules import spelled
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
+SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
+"""The pattern of an object's name (RFC 1123); 253 characters at most, whatever its labels have."""
+NAMESPACE = rf"(?=.{{1,63}}$){_LABEL}"
+"""The pattern of a namespace's name."""
 
 ObjectName = Annotated[
     str,
     Field(max_length=253),
     spelled(
-        rf"^{_LABEL}(\.{_LABEL})*$",
+        rf"^{SUBDOMAIN}$",
         "write an object's name: lower-case letters, digits, dashes and dots, such as platform",
     ),
 ]
