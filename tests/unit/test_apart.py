@@ -1,6 +1,8 @@
 """One policy's bug is said in the log, once, and keeps no other policy's matter from being done."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from tests.support.builders import slo
@@ -113,3 +115,22 @@ async def test_what_others_left_is_taken_up(
         (ODD, False), (OTHER, True)
     ]  # fmt: skip
     assert complaints(caplog, "can't be taken up") == [ODD]
+
+
+async def test_a_measurement_that_is_cancelled_by_nobody_of_ours_is_a_fault(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A library's slip must not end the policy's life."""
+
+    async def slips(*_: Any) -> Any:
+        raise asyncio.CancelledError
+
+    measure = world.measurer.measure
+    monkeypatch.setattr(world.measurer, "measure", slips)
+    key = world.apply()
+    status = await world.settled(key, "Error")
+    assert status.checks[0].message == "the operator failed to measure: CancelledError"
+
+    monkeypatch.setattr(world.measurer, "measure", measure)
+    world.slot(key)
+    await world.settled(key, "Ok")

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -193,18 +194,23 @@ def test_a_bug_is_no_verdict(
     assert "TypeError" in capsys.readouterr().err
 
 
-def test_who_reads_no_further_changes_no_verdict(policy: str) -> None:
-    """As in `governor check … | head`."""
-    read, write = os.pipe()
-    os.close(read)
-    command = [sys.executable, "-m", "governor", "check", "-f", policy]
-    done = subprocess.run(
-        [*command, "--source", "prom=http://127.0.0.1:9"],
-        stdout=write,
+def into(stdout: Any, policy: str) -> subprocess.CompletedProcess[str]:
+    """Checks a policy that nobody can measure, and prints there."""
+    options = ["check", "-f", policy, "--source", "prom=http://127.0.0.1:9"]
+    return subprocess.run(
+        [sys.executable, "-m", "governor", *options],
+        stdout=stdout,
         stderr=subprocess.PIPE,
         text=True,
         check=False,
     )
+
+
+def test_who_reads_no_further_changes_no_verdict(policy: str) -> None:
+    """As in `governor check … | head`."""
+    read, write = os.pipe()
+    os.close(read)
+    done = into(write, policy)
     os.close(write)
 
     assert (done.returncode, done.stderr) == (2, "")
@@ -212,15 +218,8 @@ def test_who_reads_no_further_changes_no_verdict(policy: str) -> None:
 
 def test_output_that_can_not_be_written_is_no_verdict(policy: str) -> None:
     """A full disk is neither compliant nor violated."""
-    command = [sys.executable, "-m", "governor", "check", "-f", policy]
     with Path("/dev/full").open("w") as full:
-        done = subprocess.run(
-            [*command, "--source", "prom=http://127.0.0.1:9"],
-            stdout=full,
-            stderr=subprocess.PIPE,
-            text=True,
-            check=False,
-        )
+        done = into(full, policy)
 
     assert done.returncode not in (0, 1, 2)
     assert "No space left on device" in done.stderr

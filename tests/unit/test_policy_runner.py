@@ -295,22 +295,3 @@ async def test_a_spec_that_changes_while_the_sink_is_asked_is_the_one_that_is_me
     await world.until(lambda: world.measurer.calls["new"] == 1)
     await world.settled(key, "Violated")
     assert world.measurer.calls["old"] == 0
-
-
-async def test_a_measurement_that_is_cancelled_by_nobody_of_ours_is_a_fault(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A library's slip must not end the policy's life."""
-
-    async def slips(*_: Any) -> Any:
-        raise asyncio.CancelledError
-
-    measure = world.measurer.measure
-    monkeypatch.setattr(world.measurer, "measure", slips)
-    key = world.apply()
-    status = await world.settled(key, "Error")
-    assert status.checks[0].message == "the operator failed to measure: CancelledError"
-
-    monkeypatch.setattr(world.measurer, "measure", measure)
-    world.slot(key)
-    await world.settled(key, "Ok")

@@ -50,8 +50,7 @@ class Installation:
         return {
             "GOVERNOR_KUBECONFIG": str(self.kubeconfig),
             "GOVERNOR_NAMESPACE": NAMESPACE,
-            "GOVERNOR_DATABASE_URL_FILE": str(self.database_url_file),
-            "GOVERNOR_DATABASE_TLS_MODE": "Disable",
+            **_database(self.database_url_file),
         }
 
 
@@ -76,9 +75,15 @@ def install(stack: Stack) -> Installation:
 def history_settings(stack: Stack) -> dict[str, str]:
     """What `governor history` needs to read the sink; nothing before the operator is installed."""
     file = _folder(stack) / _WRITER
-    if not file.exists():
-        return {}
-    return {"GOVERNOR_DATABASE_URL_FILE": str(file), "GOVERNOR_DATABASE_TLS_MODE": "Disable"}
+    return _database(file) if file.exists() else {}
+
+
+def _database(url_file: Path) -> dict[str, str]:
+    """How a command reaches the sink, which has no TLS."""
+    return {
+        "GOVERNOR_DATABASE_URL_FILE": str(url_file),
+        "GOVERNOR_DATABASE_TLS_MODE": "Disable",
+    }
 
 
 def _folder(stack: Stack) -> Path:
@@ -116,11 +121,7 @@ def migrate(stack: Stack, owner_url_file: Path) -> None:
     Raises:
         CommandError: it failed; the text is what it said.
     """
-    settings = {
-        "GOVERNOR_DATABASE_URL_FILE": str(owner_url_file),
-        "GOVERNOR_DATABASE_TLS_MODE": "Disable",
-        "GOVERNOR_LOG_FORMAT": "console",
-    }
+    settings = _database(owner_url_file) | {"GOVERNOR_LOG_FORMAT": "console"}
     done = subprocess.run(
         [sys.executable, "-m", "governor", "migrate"],
         env=bare_environment(stack.data) | settings,

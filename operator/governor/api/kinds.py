@@ -55,6 +55,10 @@ _AGE = Column(
     name="Age", path=".metadata.creationTimestamp", type="date", description="Time since creation."
 )
 
+_REASON = Column(
+    name="Reason", path=_condition("Ready", "reason"), description="Why it is ready, or not."
+)
+
 POLICIES = Resource(
     kind="GovernancePolicy",
     plural="governancepolicies",
@@ -137,11 +141,7 @@ SOURCES = Resource(
             path=_condition("Ready", "status"),
             description="Whether the server answers.",
         ),
-        Column(
-            name="Reason",
-            path=_condition("Ready", "reason"),
-            description="Why it is ready, or not.",
-        ),
+        _REASON,
         Column(
             name="Version", path=".status.serverVersion", description="What the server says it is."
         ),
@@ -178,11 +178,7 @@ CHANNELS = Resource(
             path=_condition("Ready", "status"),
             description="Whether it takes what it is told.",
         ),
-        Column(
-            name="Reason",
-            path=_condition("Ready", "reason"),
-            description="Why it is ready, or not.",
-        ),
+        _REASON,
         Column(
             name="Delivered",
             path=".status.lastDelivered",

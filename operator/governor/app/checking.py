@@ -41,7 +41,7 @@ class Checking:
         self._wake = wake
         self._muted = muted
         self.demands = Demands()
-        self.under_way = Measuring(key.namespace, services.measurer, wake)
+        self.measuring = Measuring(key.namespace, services.measurer, wake)
 
     async def ended(self, policy: Policy) -> Sequence[Run]:
         """Starts what is due; the runs that have ended, of the policy as it is."""
@@ -55,21 +55,21 @@ class Checking:
         todo = [
             each
             for each in due(self._key.uid, policy, status, now, extra=extra)
-            if each.check.name not in self.under_way
+            if each.check.name not in self.measuring
         ]
         for each in todo:
             if each.scheduled:
                 self._services.telemetry.late(max(0.0, (now - each.slot).total_seconds()))
-        self.under_way.start(todo, now)
+        self.measuring.start(todo, now)
         self.demands.started(each.check.name for each in todo)
-        runs = await self.under_way.ended()
-        if not self.demands.wanted <= self.under_way.under_way.keys():
+        runs = await self.measuring.ended()
+        if not self.demands.wanted <= self.measuring.under_way.keys():
             self._wake()  # it was under way when it was wanted, and that has ended
         return runs
 
     def coming(self, policy: Policy, now: datetime) -> tuple[timedelta, datetime]:
         """The time from run to run, and when the next one comes, or came that is under way."""
-        under_way = self.under_way.under_way
+        under_way = self.measuring.under_way
         begun = min(under_way.values(), default=None)
         retry = self.demands.next_retry(now, under_way)
         slot = next_run(self._key.uid, policy, now)
@@ -78,4 +78,4 @@ class Checking:
 
     def alarm(self) -> None:
         """Wakes when the next retry comes."""
-        self.demands.alarm(self._services.clock.now(), self._wake, self.under_way.under_way)
+        self.demands.alarm(self._services.clock.now(), self._wake, self.measuring.under_way)

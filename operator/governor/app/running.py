@@ -9,7 +9,6 @@ never succeeded did not happen: what it measured is measured again.
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from governor.api.policy import PolicySpec
@@ -19,7 +18,7 @@ from governor.app.bases import Base
 from governor.app.checking import Checking
 from governor.app.courier import Courier, revision_of
 from governor.app.deciding import Deciding
-from governor.app.looking_up import LookingUp
+from governor.app.hearing import Hearing
 from governor.app.measuring import Measuring
 from governor.app.pacing import Pace
 from governor.app.poking import Poking
@@ -42,10 +41,7 @@ _log = logging.getLogger(__name__)
 
 
 class PolicyRunner:
-    """Runs one policy. All that it is told only wakes it; the work is in `run`.
-
-    How it fares show `attempts` and `measuring`.
-    """
+    """Runs one policy. All that it is told only wakes it; the work is in `run`."""
 
     def __init__(self, services: Services, seen: Subject) -> None:
         self._services = services
@@ -65,13 +61,13 @@ class PolicyRunner:
             self._key, self._base, services, look=weakly(self._look), runs=weakly(self._runs)
         )
         self._deciding = Deciding(seen.key, self._base, services)
-        self._looking_up = LookingUp(seen.key.uid, services)
         self._taking_over = TakingOver(
             seen.key.uid, services, foreign=self._base.status.observed_generation is None
         )
         self.courier = Courier(
             self._key, services, on_news=self._pace.wake, muted=weakly(self._muted)
         )
+        self._hearing = Hearing(seen.key.uid, services, self.courier, self._taking_over)
         self.courier.revise(revision_of(seen))
         self.courier.inspect(self._base.written)
         self._compared: tuple[Known, ...] | None = None
@@ -80,7 +76,7 @@ class PolicyRunner:
     @property
     def measuring(self) -> Measuring:
         """What is being measured."""
-        return self._checking.under_way
+        return self._checking.measuring
 
     @property
     def policy(self) -> Policy | None:
@@ -179,6 +175,11 @@ class PolicyRunner:
         """What the courier calls back is there for as long as it runs."""
         await self.courier.run()
 
+    @property
+    def _measured(self) -> Policy | None:
+        """The policy, if its checks are to be measured: a stop has no time for what hangs."""
+        return None if self._pace.stopping else self._understood.measured
+
     async def _turn_safely(self) -> None:
         try:
             await self._turn()
@@ -197,11 +198,12 @@ class PolicyRunner:
         if not self._begun and not await self._begin():
             self.wake()  # the spec has changed meanwhile
             return
-        if self._understood.measured is not None and not self._pace.stopping:
+        if self._measured is not None:
             await self._taking_over.ask_once()
-        understood = self._understood
-        runs = await self._measure()
-        feedback = await self._hear(runs)
+        understood, policy = self._understood, self._measured
+        runs = await self._checking.ended(policy) if policy is not None else ()
+        run_now = self._checking.demands.answered(still_measuring=bool(self.measuring))
+        feedback = await self._hearing.hear(self._measured, self._base.status, runs, run_now)
         if self._understood.generation != understood.generation:
             self.wake()  # what was measured belongs to a spec that is no more
             return
@@ -221,28 +223,6 @@ class PolicyRunner:
         if self._services.history is not None:
             self._services.history.note(self._key, understood, runs)
         self._happened(runs, feedback)
-
-    async def _measure(self) -> Sequence[Run]:
-        policy = self._understood.measured
-        if policy is None or self._pace.stopping:
-            return ()
-        return await self._checking.ended(policy)
-
-    async def _hear(self, runs: Sequence[Run]) -> Feedback:
-        """What was learned outside of measuring, that a decision on these runs takes in."""
-        courier = self.courier.news
-        feedback = Feedback(
-            delivered=frozenset(courier.delivered),
-            adopted=dict(courier.adopted),
-            remediated=dict(courier.remediated),
-            open_rows=self._taking_over.rows,
-            run_now=self._checking.demands.answered(still_measuring=bool(self.measuring)),
-        )
-        if (policy := self._understood.measured) is None or self._pace.stopping:
-            return feedback  # a stop has no time for a sink that hangs
-        # Asked after that is taken: what was delivered by then shows in the answer.
-        found = await self._looking_up.ask(policy, self._base.status, runs)
-        return replace(feedback, found=found)
 
     async def _begin(self) -> bool:
         """Takes back what an earlier process said too long ago to be believed; whether it has."""
@@ -266,23 +246,21 @@ class PolicyRunner:
 
     def _happened(self, runs: Sequence[Run], feedback: Feedback) -> None:
         """The decision stands: what it took in is done with, what it says is told."""
-        self.courier.forget(feedback)
-        self._taking_over.looked_at(feedback.open_rows)
-        now = self._services.clock.now()
-        if self.policy is not None:
-            self._checking.demands.met(self.policy, runs, feedback.run_now, now)
+        self._hearing.heard(feedback)
+        now, policy = self._services.clock.now(), self.policy
+        if policy is not None:
+            self._checking.demands.met(policy, runs, feedback.run_now, now)
         if not self.claimed:
             self._compared = None  # it knows of no finding that could be restated
             return
         # Also what an earlier process decided, and did not get to tell.
         self.courier.owe(self._base.written)
-        policy = self.policy
         if self.courier.reads and (policy is None or not speaks(policy, self._base.written, now)):
             self.courier.rest()
-        self._poking.look(self.policy, self._base.written)
-        if self._compared is not None and self.policy is not None:
+        self._poking.look(policy, self._base.written)
+        if self._compared is not None and policy is not None:
             rows, self._compared = self._compared, None
-            self.courier.restate(self.policy, self._understood.generation, now, rows)
+            self.courier.restate(policy, self._understood.generation, now, rows)
 
     def _runs(self, now: datetime) -> tuple[timedelta | None, datetime | None]:
         """The time from run to run, and when the next one comes, or came that is under way."""
