@@ -125,4 +125,5 @@ def test_postgresql_stopped_and_started(stack: Stack, cluster: Cluster, namespac
 
     stack.governed.start()
     cluster.verdict("worlds", namespace, "Ok", SLOW)
+    cluster.told("worlds", namespace, SLOW)
     assert cluster.reasons(namespace) == ["CheckBlind", "CheckMeasurable"]
