@@ -3,20 +3,18 @@
 import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+from tests.support.asked_sources import GOOD, NOW, THEN, Source, open_source, source
 from tests.support.http_world import Asked, HttpWorld, answer, http_world
 
 from governor.adapters.instruments import Instruments
 from governor.adapters.memory.status_store import InMemoryStatusStore
 from governor.adapters.memory.telemetry import InMemoryTelemetry
-from governor.adapters.prometheus import PrometheusInstrument, make_prometheus
 from governor.adapters.prometheus.standings import ALONE_RUNS
-from governor.api.source import PrometheusSource
 from governor.app.resources import Namespaces
 from governor.app.sources import SourceDirectory
 from governor.probes.base import SourceRef
@@ -25,8 +23,6 @@ from governor.values.outcomes import Fault, Measurement, Outcome
 from governor.values.reasons import Reason
 from governor_local.stack import Stack
 
-NOW = datetime.now(UTC).replace(microsecond=0)
-THEN = NOW - timedelta(minutes=1)
 LATER = f"vector(time()) > {NOW.timestamp() - 30}"
 """Has a series now, and had none then: so a query can change its ways once it may join."""
 TWO = '(vector(1) or label_replace(vector(3), "side", "right", "", ""))'
@@ -34,7 +30,6 @@ WIDE = f'label_replace(vector(1), "a", "{"x" * 64}", "", "")'
 for _ in range(15):
     WIDE = f'label_join({WIDE}, "a", "", "a", "a")'
 
-GOOD = {f"vector({number})": Measurement(value=number) for number in range(2, 12)}
 SPOILERS = {
     "a failing neighbour": (f"({TWO} and on() {LATER}) * on() {TWO}", Reason.QUERY_INVALID),
     "a warning": (
@@ -48,42 +43,12 @@ SPOILERS = {
 }
 
 
-@dataclass
-class Source:
-    """One source's instrument, and what it tells of its queries."""
-
-    instrument: PrometheusInstrument
-    telemetry: InMemoryTelemetry
-
-    async def ask(self, *queries: str, at: datetime = NOW) -> list[Outcome]:
-        """The outcomes of checks that run at the same time."""
-        probes = [Promql(source_ref=SourceRef(name="p"), query=query) for query in queries]
-        return await asyncio.gather(*(self.instrument.measure(probe, at) for probe in probes))
-
-    def queries(self, way: str) -> int:
-        """How many were asked so."""
-        return self.telemetry.queries["p", way]
-
-    def batches(self, outcome: str) -> int:
-        """How many ended so."""
-        return self.telemetry.batches["p", outcome]
-
-
-def source(url: str, **spec: Any) -> Source:
-    telemetry = InMemoryTelemetry()
-    made = make_prometheus(
-        "p", PrometheusSource.model_validate({"url": url, **spec}), {}, telemetry
-    )
-    return Source(made, telemetry)
-
-
 @pytest.fixture
 async def batching(stack: Stack) -> AsyncIterator[Source]:
     """A source that batches."""
     # Its share is long: on a busy machine all seem slow when they are asked alone.
-    made = source(stack.prometheus.url, timeout="30s")
-    yield made
-    await made.instrument.close()
+    async with open_source(stack.prometheus.url, timeout="30s") as made:
+        yield made
 
 
 @pytest.fixture
@@ -98,16 +63,6 @@ async def front(stack: Stack) -> AsyncIterator[HttpWorld]:
 
         async with http_world(forward) as world:
             yield world
-
-
-async def test_each_is_asked_alone_first_and_then_together(batching: Source) -> None:
-    """Ten queries, ten requests; then one."""
-    assert await batching.ask(*GOOD, at=THEN) == list(GOOD.values())
-    assert (batching.queries("alone"), batching.queries("batched")) == (10, 0)
-
-    assert await batching.ask(*GOOD) == list(GOOD.values())
-    assert (batching.queries("alone"), batching.queries("batched")) == (10, 10)
-    assert batching.batches("answered") == 1
 
 
 async def test_a_hundred_fit_into_one(stack: Stack) -> None:
@@ -134,27 +89,6 @@ async def test_a_source_can_turn_it_off(stack: Stack) -> None:
     assert (made.queries("alone"), made.queries("batched")) == (20, 0)
 
 
-FORGERIES = {
-    "it closes a parenthesis": 'vector(1)\n,"__q__","1","","") or label_replace(vector(99)',
-    "it closes two": 'vector(1),"__q__","0","","")) or (label_replace(vector(99)',
-    "it opens one": "(vector(1)",
-    "it opens a text": 'vector(1) or vector(99) "',
-}
-
-
-@pytest.mark.parametrize("forgery", FORGERIES.values(), ids=FORGERIES)
-async def test_nobody_forges_a_neighbours_answer(batching: Source, forgery: str) -> None:
-    """What is no query by itself is never put among others."""
-    for at in (THEN, NOW, NOW + timedelta(seconds=1)):
-        forged, *outcomes = await batching.ask(forgery, *GOOD, at=at)
-
-        assert isinstance(forged, Fault)
-        assert forged.reason is Reason.QUERY_INVALID
-        assert outcomes == list(GOOD.values())
-    assert batching.batches("divided") == 0
-    assert batching.batches("answered") == 2
-
-
 async def test_a_query_cannot_take_a_neighbours_number(batching: Source) -> None:
     """It may mark its series with our label later: our mark replaces it."""
     marked = f'label_replace(vector(99) and on() {LATER}, "__q__", "1", "", "") or vector(1)'
@@ -173,7 +107,7 @@ async def test_a_comment_swallows_nothing(batching: Source) -> None:
             Measurement(value=1),
             *GOOD.values(),
         ]
-    assert batching.queries("batched") == 11
+    assert (batching.queries("alone"), batching.queries("batched")) == (1, 21)
 
 
 @pytest.mark.parametrize(("spoiler", "reason"), SPOILERS.values(), ids=SPOILERS)
@@ -283,7 +217,7 @@ async def test_a_proxy_with_a_limit_makes_batches_small(front: HttpWorld) -> Non
     assert await made.ask(*GOOD, at=NOW + timedelta(seconds=1)) == list(GOOD.values())
     await made.instrument.close()
 
-    assert (made.batches("divided"), made.batches("answered")) == (1, 4)
+    assert (made.batches("divided"), made.batches("answered")) == (2, 6)
 
 
 async def test_one_who_is_cancelled_cancels_no_neighbour(batching: Source) -> None:
@@ -302,7 +236,7 @@ async def test_one_who_is_cancelled_cancels_no_neighbour(batching: Source) -> No
     assert gone == [0, 1, 11]
     for number, outcome in enumerate(outcomes):
         assert number in gone or outcome == Measurement(value=2 + number % 10)
-    assert batching.queries("batched") == 9, "nobody wants to know vector(3) any more"
+    assert batching.queries("batched") == 19, "nobody wants to know vector(3) any more"
 
 
 POOL: Sequence[str] = (
@@ -411,7 +345,7 @@ async def test_who_may_not_use_a_source_gets_no_answer_by_joining(front: HttpWor
     await tenants.directory.close()
 
     assert tenants.telemetry.queries["p", "shared"] == 6, "the two that may share"
-    assert tenants.telemetry.queries["p", "batched"] == 4
+    assert tenants.telemetry.queries["p", "batched"] == 6
 
 
 async def test_the_queries_of_two_sources_never_meet(front: HttpWorld) -> None:
@@ -428,7 +362,7 @@ async def test_the_queries_of_two_sources_never_meet(front: HttpWorld) -> None:
         assert outcomes == [Measurement(value=value) for value in (1, 2, 1, 3)]
     await tenants.directory.close()
 
-    assert len(front.asked) == 6, "four alone, two batches"
+    assert len(front.asked) == 4, "batches, all of them"
     for asked in front.asked:
         theirs = asked.headers["x-scope-orgid"] == "theirs-tenant"
         assert ("vector(2)" in asked.form["query"]) <= (not theirs)

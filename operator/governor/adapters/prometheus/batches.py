@@ -7,8 +7,8 @@ number. The series of two queries therefore never match, and `or` keeps them all
     ,"__q__","0","","") or label_replace(QUERY 1
     ,"__q__","1","","")
 
-The line end closes a comment that a query may end with. That a query closes no bracket
-that it did not open can't be seen here: only one that was answered by itself may join.
+The line end closes a comment that a query may end with. Only a query may join that closes no
+bracket which it did not open: one that was answered by itself, or shows so (`containment.py`).
 """
 
 from collections.abc import Iterable, Sequence

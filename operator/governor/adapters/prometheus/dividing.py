@@ -75,13 +75,14 @@ class Divider:
         if len(texts) == 1:
             return [await self.alone(texts[0], at)]
         allowance = Allowance(self._requests.deadline_seconds * PATIENCE)
+        new = not all(self._standings.knows(text) for text in texts)
         answers = await self._whole(texts, at, allowance)
         if not isinstance(answers, Fault):
             return answers
         until = asyncio.get_running_loop().time() + allowance.left
         found = await self._divided(texts, at, until, answers)
         failed = [text for text, it in zip(texts, found, strict=True) if _failed(it)]
-        if not failed:
+        if not failed and not new:  # One that is new may be no vector, or slow.
             self._width.failed(len(texts))
         elif len(failed) < len(texts):  # Where all fail, it is nobody's fault.
             for text in failed:

@@ -7,7 +7,8 @@ from datetime import datetime
 from functools import partial
 
 from governor.adapters.moments import left
-from governor.adapters.prometheus.batches import packed
+from governor.adapters.prometheus.batches import MOST, packed
+from governor.adapters.prometheus.containment import contained
 from governor.adapters.prometheus.dividing import Answered, Divider
 from governor.adapters.prometheus.queries import Requests
 from governor.adapters.prometheus.standings import Standings
@@ -21,6 +22,10 @@ DURATION_SHARE = 0.2
 
 LONGEST_BATCH = LONGEST_ANSWER / 2
 """Bytes of what they were last answered, all together."""
+
+MOST_NEW = 10
+"""Queries in a batch of those of which nothing is known yet, neither how long they take nor whether
+they are vectors: few, and none of them beside one that is known."""
 
 
 @dataclass(slots=True, eq=False)
@@ -63,7 +68,7 @@ class Gatherer:
     """Asks one source: alone what must be asked alone, the rest together."""
 
     def __init__(self, requests: Requests, *, source: str, telemetry: Telemetry) -> None:
-        """Nothing is known of any query yet: each is asked alone first."""
+        """Nothing is known of any query yet."""
         self._standings = Standings()
         self._width = Width()
         self._divider = Divider(
@@ -113,11 +118,14 @@ class Gatherer:
         """Whether a query may be asked together with others; also if it is already."""
         if (text, at) in self._members:
             return True
+        if self._width.most == 1:
+            return False
+        if not self._standings.knows(text):
+            return contained(text)
         standing = self._standings.of(text)
         return (
             standing.joinable
             and not standing.alone
-            and self._width.most > 1
             and all(
                 own <= limit for own, limit in zip(self._sizes(text), self._limits, strict=True)
             )
@@ -137,20 +145,24 @@ class Gatherer:
 
     def _depart(self, at: datetime) -> None:
         """The moment is over: those who still want an answer are asked for."""
-        members = []
+        known, new = [], []
         for member in self._waiting.pop(at, ()):
             if member.waiting:
-                members.append(member)
+                (known if self._standings.knows(member.text) else new).append(member)
             else:
                 self._forget(member)
-        sizes = (self._sizes(member.text) for member in members)
-        for group in packed(members, most=self._width.most, limits=self._limits, sizes=sizes):
+        for group in (*self._packed(known, MOST), *self._packed(new, MOST_NEW)):
             task = asyncio.get_running_loop().create_task(self._answer(group, at))
             self._asking.add(task)
             task.add_done_callback(self._asking.discard)
             asking = _Asking(task, group)
             for member in group:
                 member.asking = asking
+
+    def _packed(self, members: Sequence[_Member], most: int) -> list[list[_Member]]:
+        sizes = (self._sizes(member.text) for member in members)
+        most = min(most, self._width.most)
+        return packed(members, most=most, limits=self._limits, sizes=sizes)
 
     async def _answer(self, members: Sequence[_Member], at: datetime) -> None:
         """Asks for a group, and gives each its answer, or what went wrong here."""

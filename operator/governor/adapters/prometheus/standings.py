@@ -12,7 +12,7 @@ ALONE_RUNS = 20
 
 MEMORY = 32 << 20
 """About so many bytes of queries are remembered; beyond, those that were asked longest ago
-are forgotten, and must be asked alone once more."""
+are forgotten, and are new once more."""
 
 _OVERHEAD = 256
 """Bytes that remembering takes beside a query's text."""
@@ -23,7 +23,7 @@ class Standing:
     """What is known of one query."""
 
     joinable: bool = False
-    """Whether its latest run alone was answered with a vector and without a warning."""
+    """Whether it was last answered with a vector and without a warning."""
     alone: int = 0
     """So many runs alone are still ahead of it."""
     seconds: float = 0.0
@@ -39,6 +39,10 @@ class Standings:
         self._memory = memory
         self._held = 0
         self._known: OrderedDict[str, Standing] = OrderedDict()
+
+    def knows(self, text: str) -> bool:
+        """Whether a query was ever answered, or failed by its own fault."""
+        return text in self._known
 
     def of(self, text: str) -> Standing:
         """What is known of a query, to read."""
@@ -57,23 +61,24 @@ class Standings:
 
     def failed_alone(self, text: str) -> None:
         """A run alone failed, for whatever reason: the next one is alone, too."""
-        if text in self._known:
-            known = self._keep(text)
-            known.joinable = False
-            known.alone = max(0, known.alone - 1)
+        known = self._keep(text)
+        known.joinable = False
+        known.alone = max(0, known.alone - 1)
 
     def blamed(self, text: str) -> None:
         """It spoiled a batch."""
         self._keep(text).alone = ALONE_RUNS
 
     def answered_together(self, texts: Sequence[str], *, seconds: float, size: int) -> None:
-        """A batch was answered.
+        """A batch was answered, without a warning.
 
         Whose the time was can't be told, so each gets a part as large as its last one was.
         If one became slow, the parts of all grow, the batches become smaller, and those of
         the others shrink again, until the slow one is alone and has its own time.
         """
-        members = [self._known[text] for text in texts if text in self._known]
+        members = [self._keep(text) for text in texts]
+        for member in members:
+            member.joinable = True
         for whole, field in ((seconds, "seconds"), (float(size), "size")):
             before = sum(getattr(member, field) for member in members)
             for member in members:
