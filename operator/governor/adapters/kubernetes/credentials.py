@@ -19,6 +19,7 @@ from typing import Any
 
 import yaml
 
+from governor.adapters.authorities import verifying
 from governor.errors import SettingsError
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
@@ -79,7 +80,7 @@ def _from_pod(environment: Mapping[str, str]) -> Credentials:
         raise SettingsError("Not in a pod: set GOVERNOR_KUBECONFIG to a kubeconfig file.")
     return Credentials(
         server=f"https://{f'[{host}]' if ':' in host else host}:{port}",
-        tls=ssl.create_default_context(cafile=SERVICE_ACCOUNT / "ca.crt"),
+        tls=verifying(ca_file=SERVICE_ACCOUNT / "ca.crt"),
         read_token=lambda: (SERVICE_ACCOUNT / "token").read_text().strip(),
     )
 
@@ -131,7 +132,7 @@ def _token(path: Path, user: Mapping[str, Any]) -> str | None:
 
 def _tls(path: Path, cluster: Mapping[str, Any], user: Mapping[str, Any]) -> ssl.SSLContext:
     authority = _material(path, cluster, "certificate-authority")
-    context = ssl.create_default_context(cadata=authority.decode() if authority else None)
+    context = verifying(pem=authority.decode() if authority else None)
     if cluster.get("insecure-skip-tls-verify"):
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -2,6 +2,7 @@
 
 import ssl
 
+from governor.adapters.authorities import verifying
 from governor.adapters.postgres.dsn import Secrets, invalid, secret_value
 from governor.api.servers import SecretKeyRef
 from governor.api.source import PostgresTls
@@ -16,11 +17,7 @@ def tls_context(tls: PostgresTls | None, secrets: Secrets) -> ssl.SSLContext | N
     tls = tls or PostgresTls()
     if tls.mode == "Disable":
         return None
-    context = (
-        ssl.create_default_context()
-        if tls.ca_secret_ref is None
-        else _trusting(tls.ca_secret_ref, secrets)
-    )
+    context = verifying() if tls.ca_secret_ref is None else _trusting(tls.ca_secret_ref, secrets)
     context.check_hostname = tls.mode != "VerifyCA"
     return context
 
@@ -30,6 +27,6 @@ def _trusting(ref: SecretKeyRef, secrets: Secrets) -> ssl.SSLContext:
     try:
         pem = secret_value(ref, secrets).decode("ascii").strip()
         # An empty text would mean: trust the system's authorities.
-        return ssl.create_default_context(cadata=pem or "-")
+        return verifying(pem=pem or "-")
     except (ssl.SSLError, ValueError):
         raise invalid(ref, "must hold certificates in PEM") from None

@@ -12,6 +12,7 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from governor.adapters.authorities import verifying
 from governor.adapters.sink.sessions import Session
 from governor.errors import SettingsError
 
@@ -104,7 +105,7 @@ def _tls(mode: TlsMode, ca_file: Path | None) -> ssl.SSLContext | Literal[False]
     if mode == "Disable":
         return False
     try:
-        context = ssl.create_default_context(cafile=ca_file)
+        context = verifying(ca_file=ca_file)
     except (OSError, ssl.SSLError) as error:
         raise SettingsError(
             f"the database's CA file {ca_file} can't be used ({error}): "
