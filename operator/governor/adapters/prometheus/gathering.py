@@ -145,7 +145,8 @@ class Gatherer:
 
     def _depart(self, at: datetime) -> None:
         """The moment is over: those who still want an answer are asked for."""
-        known, new = [], []
+        known: list[_Member] = []
+        new: list[_Member] = []
         for member in self._waiting.pop(at, ()):
             if member.waiting:
                 (known if self._standings.knows(member.text) else new).append(member)
