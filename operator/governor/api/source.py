@@ -124,9 +124,9 @@ class PrometheusSource(SpecModel):
 
     batching: bool | None = None
     """Whether queries of several checks may be sent in one request, which costs the server and
-    the operator a small part of what one request each does. Each is sent alone first, and again
-    when it fails; its result is the same. Set it to false where a proxy must see each query as
-    its author wrote it. Default: true."""
+    the operator a small part of what one request each does. Each has the result that it has
+    alone: it is sent so when what it is in fails. Set it to false where a proxy must see each
+    query as its author wrote it. Default: true."""
 
     partial_response: bool | None = None
     """Whether a number may stand that the server calculated without some of its stores, as
