@@ -132,3 +132,28 @@ async def test_a_batch_that_is_never_sent_fails_without_asking_for_each() -> Non
     assert all(standings.of(query).joinable for query in QUERIES)
     assert not any(standings.of(query).alone for query in QUERIES)
     assert telemetry.batches["p", "divided"] == 0
+
+
+class Choosy(Scripted):
+    """A server behind a gateway that cuts one query off, and each batch with it."""
+
+    async def ask(
+        self, expression: str, at: datetime, *, allowance: Allowance | None = None
+    ) -> Reply:
+        del at, allowance
+        if QUERIES[0] in expression:
+            raise FaultError(Reason.SERVER_ERROR, "HTTP 504")
+        return Reply(data=EMPTY, seconds=0.01, size=100)
+
+
+async def test_a_new_one_that_a_gateway_cuts_off_takes_its_neighbours_down_once() -> None:
+    """It looks like an outage, but is remembered: it goes alone from then on."""
+    standings = Standings()
+    divider = Divider(Choosy(), standings, Width(), source="p", telemetry=InMemoryTelemetry())
+
+    answers = await divider.together(QUERIES[:10], NOON)
+
+    assert all(isinstance(answer, Fault) for answer in answers)
+    assert standings.knows(QUERIES[0])
+    assert not standings.of(QUERIES[0]).may_join
+    assert not any(standings.knows(query) for query in QUERIES[1:10])

@@ -14,11 +14,10 @@ def answered(known: Standings, text: str, *, joinable: bool = True, seconds: flo
 
 
 def may_join(known: Standings, text: str) -> bool:
-    standing = known.of(text)
-    return standing.joinable and not standing.alone
+    return known.of(text).may_join
 
 
-def test_the_right_to_join_is_earned_alone_and_by_the_exact_text() -> None:
+def test_the_right_to_join_is_earned_by_the_exact_text() -> None:
     """A space more is another query."""
     known = Standings()
     assert not may_join(known, "up")
@@ -107,3 +106,27 @@ def test_a_server_is_blamed_for_what_no_query_can_cause() -> None:
     assert not blamed(Reason.SERVER_ERROR, "HTTP 500: block is corrupt")
     assert not blamed(Reason.TIMEOUT)
     assert not blamed(Reason.QUERY_INVALID)
+
+
+def test_one_of_which_nothing_is_known_gets_a_part_like_the_others() -> None:
+    """Nothing would stay nothing, and a slow one never be found."""
+    known = Standings()
+    answered(known, "a", seconds=1.0)
+
+    known.answered_together(["a", "b", "c"], seconds=3.0, size=300)
+    known.answered_together(["b", "c"], seconds=4.0, size=100)
+
+    assert known.of("a").seconds == pytest.approx(1.0)
+    assert known.of("b").seconds == known.of("c").seconds == pytest.approx(2.0)
+    assert known.of("b").may_join
+
+
+def test_a_new_one_that_fails_is_remembered() -> None:
+    """It goes alone until it is answered."""
+    known = Standings()
+    assert not known.knows("up")
+
+    known.failed_alone("up")
+
+    assert known.knows("up")
+    assert not may_join(known, "up")

@@ -131,6 +131,8 @@ class Divider:
             # One is enough to see that; else an outage would cost more than ever.
             first = await self.alone(texts[0], at)
             if isinstance(first, Fault) and of_the_server(first):
+                if not self._standings.knows(texts[0]):  # It may be its fault all the same:
+                    self._standings.failed_alone(texts[0])  # the others shall not meet it again.
                 return [first] * len(texts)
             return [first, *await self._parts([texts[1:]], at, until)]
         if fault.reason is Reason.TIMEOUT:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
+from itertools import chain
 
 from governor.adapters.moments import left
 from governor.adapters.prometheus.batches import MOST, packed
@@ -123,12 +124,8 @@ class Gatherer:
         if not self._standings.knows(text):
             return contained(text)
         standing = self._standings.of(text)
-        return (
-            standing.joinable
-            and not standing.alone
-            and all(
-                own <= limit for own, limit in zip(self._sizes(text), self._limits, strict=True)
-            )
+        return standing.may_join and all(
+            own <= limit for own, limit in zip(self._sizes(text), self._limits, strict=True)
         )
 
     def _sizes(self, text: str) -> tuple[float, float]:
@@ -145,14 +142,21 @@ class Gatherer:
 
     def _depart(self, at: datetime) -> None:
         """The moment is over: those who still want an answer are asked for."""
-        known: list[_Member] = []
+        joining: list[_Member] = []
         new: list[_Member] = []
+        alone: list[_Member] = []
+        """Something was found out of them while they waited, in a batch of an earlier moment."""
         for member in self._waiting.pop(at, ()):
-            if member.waiting:
-                (known if self._standings.knows(member.text) else new).append(member)
-            else:
+            if not member.waiting:
                 self._forget(member)
-        for group in (*self._packed(known, MOST), *self._packed(new, MOST_NEW)):
+            elif not self._standings.knows(member.text):
+                new.append(member)
+            elif self._standings.of(member.text).may_join:
+                joining.append(member)
+            else:
+                alone.append(member)
+        groups = self._packed(joining, MOST), self._packed(new, MOST_NEW), self._packed(alone, 1)
+        for group in chain(*groups):
             task = asyncio.get_running_loop().create_task(self._answer(group, at))
             self._asking.add(task)
             task.add_done_callback(self._asking.discard)

@@ -31,6 +31,11 @@ class Standing:
     size: float = 0.0
     """Bytes of its answer."""
 
+    @property
+    def may_join(self) -> bool:
+        """Whether it may be asked together with others that may."""
+        return self.joinable and not self.alone
+
 
 class Standings:
     """What is known of a source's queries, by their exact text."""
@@ -41,7 +46,7 @@ class Standings:
         self._known: OrderedDict[str, Standing] = OrderedDict()
 
     def knows(self, text: str) -> bool:
-        """Whether a query was ever answered, or failed by its own fault."""
+        """Whether a query was ever answered, or something was found out of it when it failed."""
         return text in self._known
 
     def of(self, text: str) -> Standing:
@@ -80,10 +85,10 @@ class Standings:
         for member in members:
             member.joinable = True
         for whole, field in ((seconds, "seconds"), (float(size), "size")):
-            before = sum(getattr(member, field) for member in members)
-            for member in members:
-                share = getattr(member, field) / before if before else 1 / len(members)
-                setattr(member, field, whole * share)
+            equal = whole / len(members)  # for one of which nothing is known: nothing is no part
+            parts = [getattr(member, field) or equal for member in members]
+            for member, part in zip(members, parts, strict=True):
+                setattr(member, field, whole * part / sum(parts) if whole else 0.0)
 
     def _keep(self, text: str) -> Standing:
         """What is known of a query, to write."""
