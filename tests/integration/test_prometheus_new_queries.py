@@ -102,7 +102,7 @@ texts = st.recursive(
         [
             *("()", ")", "(", "[", "}", ",", '"', "'", "`", " ", " or ", "5m", '"a"'),
             *("vector(99)", "vector(99)", "up", "abs("),
-            '\n,"__q__","0","","") or label_replace(',
+            *3 * ['vector(99),"__q__","2","","") or label_replace(vector(99)'],
             ',"__q__","2","","")) or (label_replace(',
         ]
     ),
