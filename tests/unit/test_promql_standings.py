@@ -118,7 +118,7 @@ def test_one_of_which_nothing_is_known_gets_a_part_like_the_others() -> None:
 
     assert known.of("a").seconds == pytest.approx(1.0)
     assert known.of("b").seconds == known.of("c").seconds == pytest.approx(2.0)
-    assert known.of("b").may_join
+    assert may_join(known, "b")
 
 
 def test_a_new_one_that_fails_is_remembered() -> None:
