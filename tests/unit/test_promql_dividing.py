@@ -146,14 +146,35 @@ class Choosy(Scripted):
         return Reply(data=EMPTY, seconds=0.01, size=100)
 
 
-async def test_a_new_one_that_a_gateway_cuts_off_takes_its_neighbours_down_once() -> None:
-    """It looks like an outage, but is remembered: it goes alone from then on."""
-    standings = Standings()
+@pytest.mark.parametrize("known", [True, False], ids=["known", "new"])
+@pytest.mark.parametrize("asked", range(10))
+async def test_one_that_a_gateway_cuts_off_is_found_out_whoever_else_is_asked(
+    asked: int, known: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where it is itself the one that is asked, it looks like an outage: another time it isn't."""
+    monkeypatch.setattr("random.randrange", lambda _: asked)
+    standings, queries = Standings(), QUERIES[:10]
+    for query in queries if known else ():
+        standings.answered_alone(query, joinable=True, seconds=0.01, size=100)
     divider = Divider(Choosy(), standings, Width(), source="p", telemetry=InMemoryTelemetry())
 
-    answers = await divider.together(QUERIES[:10], NOON)
+    cut_off, *others = await divider.together(queries, NOON)
 
-    assert all(isinstance(answer, Fault) for answer in answers)
-    assert standings.knows(QUERIES[0])
-    assert not standings.of(QUERIES[0]).may_join
-    assert not any(standings.knows(query) for query in QUERIES[1:10])
+    assert isinstance(cut_off, Fault)
+    assert others == [cut_off if asked == 0 else EMPTY] * 9
+    assert bool(standings.of(QUERIES[0]).alone) == (asked != 0)
+    assert not any(standings.of(query).alone for query in queries[1:])
+
+
+async def test_whom_a_failed_batch_is_asked_about_changes() -> None:
+    """So what a gateway cuts off takes its neighbours down a few times at most."""
+    standings, queries = Standings(), QUERIES[:10]
+    divider = Divider(Choosy(), standings, Width(), source="p", telemetry=InMemoryTelemetry())
+
+    for _ in range(20):  # once in 10^20 all of them ask the one
+        answers = await divider.together(queries, NOON)
+        if standings.of(QUERIES[0]).alone:
+            break
+
+    assert answers[1:] == [EMPTY] * 9
+    assert standings.of(QUERIES[0]).alone

@@ -4,6 +4,7 @@ Whatever happens to a batch, each of its queries ends as it would have ended alo
 """
 
 import asyncio
+import random
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -80,7 +81,7 @@ class Divider:
         if not isinstance(answers, Fault):
             return answers
         until = asyncio.get_running_loop().time() + allowance.left
-        found = await self._divided(texts, at, until, answers)
+        found = await self._found_out(texts, at, until, answers)
         failed = [text for text, it in zip(texts, found, strict=True) if _failed(it)]
         if not failed and not new:  # One that is new may be no vector, or slow.
             self._width.failed(len(texts))
@@ -119,22 +120,30 @@ class Divider:
         self._standings.answered_together(texts, seconds=reply.seconds, size=reply.size)
         return answers
 
-    async def _divided(
+    async def _found_out(
         self, texts: Sequence[str], at: datetime, until: float, fault: Fault
     ) -> list[Answered]:
-        """The answers to a batch that failed so, by asking in smaller parts.
+        """The answers to a batch that failed so: each query's own, unless the server is down.
 
         Until then, in the event loop's time, and waiting included: each part has a turn of its
         own, and behind a crowd they would add up. After that each query is asked alone.
         """
-        if of_the_server(fault):
-            # One is enough to see that; else an outage would cost more than ever.
-            first = await self.alone(texts[0], at)
-            if isinstance(first, Fault) and of_the_server(first):
-                if not self._standings.knows(texts[0]):  # It may be its fault all the same:
-                    self._standings.failed_alone(texts[0])  # the others shall not meet it again.
-                return [first] * len(texts)
-            return [first, *await self._parts([texts[1:]], at, until)]
+        if not of_the_server(fault):
+            return await self._divided(texts, at, until, fault)
+        # One is enough to see that; else an outage would cost more than ever. Any one: a gateway
+        # may cut off a certain query, and it shall not be that one whenever they meet again.
+        place = random.randrange(len(texts))  # noqa: S311 - nobody gains by guessing it
+        asked = await self.alone(texts[place], at)
+        if isinstance(asked, Fault) and of_the_server(asked):
+            return [asked] * len(texts)
+        rest = [part for part in (texts[:place], texts[place + 1 :]) if part]
+        answers = await self._parts(rest, at, until)
+        return [*answers[:place], asked, *answers[place:]]
+
+    async def _divided(
+        self, texts: Sequence[str], at: datetime, until: float, fault: Fault
+    ) -> list[Answered]:
+        """The answers to a batch that failed so, by asking in smaller parts."""
         if fault.reason is Reason.TIMEOUT:
             return await self._parts([[text] for text in texts], at, until)
         middle = len(texts) // 2
