@@ -1,11 +1,10 @@
 """When a new status is worth a write to the API server (protocol, rule 11)."""
 
-import hashlib
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from governor.api.status import CheckStatus, PolicyStatus
-from governor.domain.schedules import latest
+from governor.domain.schedules import TOLERANCE, slot_at
 from governor.domain.staleness import AHEAD
 
 RIDER_PERIOD = timedelta(minutes=5)
@@ -38,7 +37,7 @@ def rider_due(uid: str, riders: Riders, now: datetime) -> bool:
     """Whether values that wait for a write have waited long enough.
 
     They are written with the last run that comes in time, with fresh values then. Where
-    the interval divides the period, each policy begins at a moment of its own, so that
+    the interval divides the period, that is the run of a slot of the policy's own, so that
     a herd that was written together does not go on so.
     """
     written, evaluated = riders.written, riders.evaluated
@@ -46,18 +45,18 @@ def rider_due(uid: str, riders: Riders, now: datetime) -> bool:
         return True  # a clock that was ahead has said it is valid when it no longer is
     if riders.interval is None or riders.coming is None:
         return now - written >= RIDER_PERIOD
-    divides = not RIDER_PERIOD % riders.interval
-    if divides and evaluated is not None and written < rider_moment(uid, evaluated):
-        return True
-    return riders.coming > written + RIDER_PERIOD
+    if evaluated is None or RIDER_PERIOD % riders.interval:
+        return riders.coming > written + RIDER_PERIOD
+    return written + TOLERANCE < rider_slot(uid, evaluated + TOLERANCE)
 
 
-def rider_moment(uid: str, at: datetime) -> datetime:
-    """The policy's latest moment, at or before a time."""
-    phase = (
-        int.from_bytes(hashlib.sha256(uid.encode()).digest()[8:12], "big") % RIDER_PERIOD.seconds
-    )
-    return latest(at, RIDER_PERIOD, timedelta(seconds=phase))
+def rider_slot(uid: str, at: datetime) -> datetime:
+    """The policy's latest slot of every five minutes, at or before a time.
+
+    Wherever the interval divides the period, its runs have that slot, too: however late or
+    early they begin, one of them is the first since then, and only one.
+    """
+    return slot_at(uid, RIDER_PERIOD.seconds, at)
 
 
 def owes(status: PolicyStatus) -> bool:
