@@ -110,6 +110,15 @@ def growth_per_hour(points: Sequence[tuple[float, float]]) -> float | None:
     return 3600 * sum((x - mean_x) * (y - mean_y) for x, y in points) / spread
 
 
+def by_the_minute(points: Sequence[tuple[float, float]]) -> list[float]:
+    """The last value of each minute, counted from the first point; points are seconds and values.
+
+    Tells a trend that ends from one that goes on.
+    """
+    last = {int((at - points[0][0]) // 60): value for at, value in points}
+    return [last[minute] for minute in sorted(last)]
+
+
 def difference(later: Mapping[str, float], earlier: Mapping[str, float]) -> dict[str, float]:
     """What each figure grew by; one that is new began at 0."""
     return {name: value - earlier.get(name, 0.0) for name, value in later.items()}

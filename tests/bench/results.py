@@ -112,7 +112,7 @@ def _event_loop(buckets: Sequence[tuple[float, float]]) -> dict[str, float | Non
     return {**_histogram(buckets), "stalls_over_100_ms": reckoning.beyond(buckets, STALL)}
 
 
-def _memory(seen: Observations) -> dict[str, dict[str, float | None]]:
+def _memory(seen: Observations) -> dict[str, dict[str, Any]]:
     found = {}
     for name in seen.memory[0][1]:
         points = [(at, of[name] / _MEBI) for at, of in seen.memory]
@@ -121,6 +121,7 @@ def _memory(seen: Observations) -> dict[str, dict[str, float | None]]:
             "last_mib": points[-1][1],
             "max_mib": max(value for _, value in points),
             "growth_mib_per_hour": reckoning.growth_per_hour(points),
+            "minutes_mib": reckoning.by_the_minute(points),
         }
     return found
 

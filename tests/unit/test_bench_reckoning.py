@@ -8,6 +8,7 @@ from tests.bench.estate import CHECKS, Estate
 from tests.bench.reckoning import (
     beyond,
     bucket_quantile,
+    by_the_minute,
     difference,
     drift,
     growth_per_hour,
@@ -98,6 +99,12 @@ def test_drift_is_the_last_minute_less_the_first() -> None:
     runs = [(60.0 * minute + second, 0.001 * minute) for minute in range(5) for second in range(60)]
     assert drift([*runs, (241.0, 30.0)]) == pytest.approx(0.004)
     assert drift(runs[:60]) is None
+
+
+def test_a_trend_is_told_by_the_minute() -> None:
+    """By the last value of each."""
+    assert by_the_minute([(30, 1), (80, 2), (89, 3), (91, 4), (300, 5)]) == [3, 4, 5]
+    assert by_the_minute([]) == []
 
 
 def test_growth_is_a_line_through_all_points() -> None:
