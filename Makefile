@@ -20,7 +20,7 @@ MODE ?= steady
 .PHONY: help setup demo test soak bench bench-chart bench-counts bench-failover bench-sink bench-tables lint audit types format crds lock mutants clean
 
 help: ## Show the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 17
 
 setup: $(INSTALLED) ## Install everything into .venv
 

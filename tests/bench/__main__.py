@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 import platform
 import pstats
 import shutil
@@ -19,6 +20,8 @@ from tests.bench.tables import RESULTS, Conditions, as_json, as_table
 FLIPPING_SHARE = 0.01
 MOST_FAULTS = 0.001
 """So great a share of failed checks is an accident; more, and the figures mean nothing."""
+LEAST_MINUTES = 1
+"""Else a policy's run may be missing."""
 _PROFILED_LINES = 25
 
 
@@ -30,6 +33,10 @@ def main() -> int:
     parser.add_argument("--mode", choices=("steady", "flips"), default="steady")
     parser.add_argument("--profile", type=float, default=0, metavar="SECONDS")
     given = parser.parse_args()
+    if given.policies < 1:
+        parser.error("N must be 1 or more")
+    if not LEAST_MINUTES <= given.minutes < math.inf:
+        parser.error(f"MINUTES must be {LEAST_MINUTES:g} or more")
     flipping = max(round(FLIPPING_SHARE * given.policies), 1) if given.mode == "flips" else 0
     estate = Estate(policies=given.policies, flipping=flipping)
     cores = Cores.take()

@@ -75,6 +75,7 @@ def taken(way: Callable[[str, str], float], dsn: str, table: str) -> tuple[float
     ours, theirs = context.Pipe()
     process = context.Process(target=_take, args=(way, dsn, table, theirs))
     process.start()
+    theirs.close()  # else nobody would notice that the process failed
     answer: tuple[float, float] = ours.recv()
     process.join()
     return answer

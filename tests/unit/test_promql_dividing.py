@@ -147,34 +147,56 @@ class Choosy(Scripted):
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["known", "new"])
-@pytest.mark.parametrize("asked", range(10))
-async def test_one_that_a_gateway_cuts_off_is_found_out_whoever_else_is_asked(
-    asked: int, known: bool, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("place", range(10))
+async def test_one_that_a_gateway_cuts_off_is_found_out_wherever_it_is(
+    place: int, known: bool
 ) -> None:
-    """Where it is itself the one that is asked, it looks like an outage: another time it isn't."""
-    monkeypatch.setattr("random.randrange", lambda _: asked)
-    standings, queries = Standings(), QUERIES[:10]
+    """Whoever is asked about the server, its neighbours are answered."""
+    standings = Standings()
+    queries = [*QUERIES[1 : place + 1], QUERIES[0], *QUERIES[place + 1 : 10]]
     for query in queries if known else ():
         standings.answered_alone(query, joinable=True, seconds=0.01, size=100)
     divider = Divider(Choosy(), standings, Width(), source="p", telemetry=InMemoryTelemetry())
 
-    cut_off, *others = await divider.together(queries, NOON)
+    answers = await divider.together(queries, NOON)
 
-    assert isinstance(cut_off, Fault)
-    assert others == [cut_off if asked == 0 else EMPTY] * 9
-    assert bool(standings.of(QUERIES[0]).alone) == (asked != 0)
-    assert not any(standings.of(query).alone for query in queries[1:])
+    assert isinstance(answers.pop(place), Fault)
+    assert answers == [EMPTY] * 9
+    assert [query for query in queries if standings.of(query).alone] == [QUERIES[0]]
 
 
-async def test_whom_a_failed_batch_is_asked_about_changes() -> None:
-    """So what a gateway cuts off takes its neighbours down a few times at most."""
-    standings, queries = Standings(), QUERIES[:10]
-    divider = Divider(Choosy(), standings, Width(), source="p", telemetry=InMemoryTelemetry())
+class Failing(Scripted):
+    """A gateway whose server is gone from the nth request on."""
 
-    for _ in range(20):  # once in 10^20 all of them ask the one
-        answers = await divider.together(queries, NOON)
-        if standings.of(QUERIES[0]).alone:
-            break
+    def __init__(self, lasts: int) -> None:
+        super().__init__()
+        self.asked = 0
+        self._lasts = lasts
 
-    assert answers[1:] == [EMPTY] * 9
-    assert standings.of(QUERIES[0]).alone
+    async def ask(
+        self, expression: str, at: datetime, *, allowance: Allowance | None = None
+    ) -> Reply:
+        del at, allowance
+        self.asked += 1
+        if MARK in expression or self.asked > self._lasts:
+            raise FaultError(Reason.SERVER_ERROR, "HTTP 502")
+        return Reply(data=EMPTY, seconds=0.01, size=100)
+
+
+@pytest.mark.parametrize(("lasts", "requests"), [(0, 3), (2, 8)], ids=["gone", "goes meanwhile"])
+async def test_an_outage_costs_a_few_requests_and_nobodys_standing(
+    lasts: int, requests: int
+) -> None:
+    """Also one that begins while a batch is divided."""
+    failing, standings, width = Failing(lasts), Standings(), Width()
+    for query in QUERIES:
+        standings.answered_alone(query, joinable=True, seconds=0.01, size=100)
+    wide = width.most
+    divider = Divider(failing, standings, width, source="p", telemetry=InMemoryTelemetry())
+
+    answers = await divider.together(QUERIES, NOON)
+
+    assert failing.asked == requests
+    assert sum(isinstance(answer, Fault) for answer in answers) == len(QUERIES) - (lasts > 0)
+    assert all(standings.of(query).may_join for query in QUERIES)
+    assert width.most == wide

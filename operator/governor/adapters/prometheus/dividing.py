@@ -32,7 +32,7 @@ Answered = object | Fault
 
 
 class Unsent(Fault):
-    """The server was not asked, as it did not answer those before: that says nothing of a query."""
+    """The server was not asked, or was down as others showed: that says nothing of a query."""
 
 
 class Divider:
@@ -81,10 +81,10 @@ class Divider:
         if not isinstance(answers, Fault):
             return answers
         until = asyncio.get_running_loop().time() + allowance.left
-        found = await self._found_out(texts, at, until, answers)
+        found = await self._divided(texts, at, until, answers)
         failed = [text for text, it in zip(texts, found, strict=True) if _failed(it)]
-        if not failed and not new:  # One that is new may be no vector, or slow.
-            self._width.failed(len(texts))
+        if not new and not any(isinstance(it, Fault) for it in found):
+            self._width.failed(len(texts))  # One that is new may be no vector, or slow.
         elif len(failed) < len(texts):  # Where all fail, it is nobody's fault.
             for text in failed:
                 self._standings.blamed(text)
@@ -120,34 +120,36 @@ class Divider:
         self._standings.answered_together(texts, seconds=reply.seconds, size=reply.size)
         return answers
 
-    async def _found_out(
+    async def _divided(
         self, texts: Sequence[str], at: datetime, until: float, fault: Fault
     ) -> list[Answered]:
-        """The answers to a batch that failed so: each query's own, unless the server is down.
+        """The answers to a batch that failed so, by asking in smaller parts.
 
         Until then, in the event loop's time, and waiting included: each part has a turn of its
         own, and behind a crowd they would add up. After that each query is asked alone.
         """
-        if not of_the_server(fault):
-            return await self._divided(texts, at, until, fault)
-        # One is enough to see that; else an outage would cost more than ever. Any one: a gateway
-        # may cut off a certain query, and it shall not be that one whenever they meet again.
-        place = random.randrange(len(texts))  # noqa: S311 - nobody gains by guessing it
-        asked = await self.alone(texts[place], at)
-        if isinstance(asked, Fault) and of_the_server(asked):
-            return [asked] * len(texts)
-        rest = [part for part in (texts[:place], texts[place + 1 :]) if part]
-        answers = await self._parts(rest, at, until)
-        return [*answers[:place], asked, *answers[place:]]
-
-    async def _divided(
-        self, texts: Sequence[str], at: datetime, until: float, fault: Fault
-    ) -> list[Answered]:
-        """The answers to a batch that failed so, by asking in smaller parts."""
+        if of_the_server(fault):
+            return await self._doubted(texts, at, until)
         if fault.reason is Reason.TIMEOUT:
             return await self._parts([[text] for text in texts], at, until)
-        middle = len(texts) // 2
-        return await self._parts([texts[:middle], texts[middle:]], at, until)
+        return await self._parts(_halves(texts), at, until)
+
+    async def _doubted(self, texts: Sequence[str], at: datetime, until: float) -> list[Answered]:
+        """The same, where the server may be down: two that fail alone, too, are enough to see it.
+
+        Else an outage would cost more than ever. Any two: a gateway may cut off a certain query,
+        and the others shall not go down with it.
+        """
+        asked: dict[int, Answered] = {}
+        for place in random.sample(range(len(texts)), 2):
+            answer = asked[place] = await self.alone(texts[place], at)
+            if not isinstance(answer, Fault) or not of_the_server(answer):
+                break
+            if len(asked) > 1:
+                return [Unsent(reason=answer.reason, message=answer.message)] * len(texts)
+        rest = [text for place, text in enumerate(texts) if place not in asked]
+        answers = iter(await self._parts(_halves(rest), at, until))
+        return [asked[place] if place in asked else next(answers) for place in range(len(texts))]
 
     async def _parts(
         self, parts: Sequence[Sequence[str]], at: datetime, until: float
@@ -172,6 +174,11 @@ class Divider:
 
 
 _TOO_LONG = Fault(reason=Reason.TIMEOUT, message="the batch took too long")
+
+
+def _halves(texts: Sequence[str]) -> list[Sequence[str]]:
+    middle = len(texts) // 2
+    return [half for half in (texts[:middle], texts[middle:]) if half]
 
 
 def _failed(answer: Answered) -> bool:
