@@ -236,7 +236,7 @@ def test_riders_are_written_every_five_minutes(
     assert len(runs) >= len(late) // period
 
 
-@given(st.uuids().map(str), st.sampled_from([7, 70, 90, 120, 180, 240]), lateness)
+@given(st.uuids().map(str), st.sampled_from([35, 70, 90, 120, 180, 240]), lateness)
 def test_riders_get_no_older_than_five_minutes(uid: str, interval: int, late: list[float]) -> None:
     """Whatever the interval: they are written with the last run that comes in time."""
     runs = written_runs(uid, interval, 0, late)
@@ -244,6 +244,24 @@ def test_riders_get_no_older_than_five_minutes(uid: str, interval: int, late: li
     period = RIDER_PERIOD // timedelta(seconds=interval)
     assert {later - earlier for earlier, later in pairwise(runs)} <= {period}
     assert len(runs) >= len(late) // period
+
+
+@pytest.mark.parametrize(("interval", "longest"), [(5, 5), (60, 60), (300, 60)])
+def test_values_wait_for_slow_checks_of_their_slot_but_not_for_long(
+    interval: int, longest: int
+) -> None:
+    """One that hangs, or is always under way, keeps nothing from being written."""
+    slot = rider_slot(UID, NOON)
+    every, second = timedelta(seconds=interval), timedelta(seconds=1)
+    begun = slot + 0.2 * second
+
+    def due(now: datetime, coming: datetime) -> bool:
+        return rider_due(UID, Riders(slot - RIDER_PERIOD, begun, every, coming), now)
+
+    assert not due(begun + second, coming=begun)
+    assert not due(slot + (longest - 0.1) * second, coming=begun)
+    assert due(begun + second, coming=slot + every), "all have ended"
+    assert due(slot + longest * second, coming=begun)
 
 
 def test_what_is_not_measured_any_more_is_written_after_five_minutes() -> None:

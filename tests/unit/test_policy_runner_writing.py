@@ -11,7 +11,7 @@ from tests.support.virtual_time import in_virtual_time
 from tests.support.world import World
 
 from governor.api.status import PolicyStatus
-from governor.domain.writes import RIDER_PERIOD
+from governor.domain.writes import RIDER_PERIOD, rider_slot
 from governor.errors import ConflictError, StoreError, UnavailableError
 from governor.values.moments import in_seconds
 
@@ -291,3 +291,25 @@ async def test_a_status_that_was_put_back_is_brought_up_to_date_with_the_next_ru
 
     now = in_seconds(world.clock.now())
     await world.until(lambda: world.store.peek(key)["status"]["lastEvaluated"] == now)
+
+
+@in_virtual_time
+async def test_values_of_a_slow_check_are_stored_with_those_of_the_others() -> None:
+    """One write for both, though the quick one is decided on long before."""
+    async with World() as world:
+        key = world.apply(slo(interval="5m"), slo("slow", interval="5m"))
+        await world.settled(key, "Ok")
+        (runner,) = world.scheduler
+        for _ in range(3):
+            gate = world.measurer.gates["slow"] = asyncio.Event()
+            world.clock.time = slot = rider_slot(key.uid, world.clock.now()) + RIDER_PERIOD
+            world.scheduler.policy_tick(key.uid, 60)
+            await world.until(lambda slot=slot: runner.status.last_evaluated == slot)
+            writes = world.store.writes
+            world.clock.forward(5)
+            gate.set()
+            await world.until(lambda writes=writes: world.store.writes > writes)
+            status = await world.status(key)
+
+            assert [check.last_evaluated for check in status.checks] == [slot, slot]
+            assert world.store.writes == writes + 1

@@ -168,10 +168,11 @@ async def test_one_that_a_gateway_cuts_off_is_found_out_wherever_it_is(
 class Failing(Scripted):
     """A gateway whose server is gone from the nth request on."""
 
-    def __init__(self, lasts: int) -> None:
+    def __init__(self, lasts: int, says: str) -> None:
         super().__init__()
         self.asked = 0
         self._lasts = lasts
+        self._says = says
 
     async def ask(
         self, expression: str, at: datetime, *, allowance: Allowance | None = None
@@ -179,16 +180,17 @@ class Failing(Scripted):
         del at, allowance
         self.asked += 1
         if MARK in expression or self.asked > self._lasts:
-            raise FaultError(Reason.SERVER_ERROR, "HTTP 502")
+            raise FaultError(Reason.SERVER_ERROR, self._says)
         return Reply(data=EMPTY, seconds=0.01, size=100)
 
 
+@pytest.mark.parametrize("says", ["HTTP 502", "HTTP 429: too many outstanding requests"])
 @pytest.mark.parametrize(("lasts", "requests"), [(0, 3), (2, 8)], ids=["gone", "goes meanwhile"])
 async def test_an_outage_costs_a_few_requests_and_nobodys_standing(
-    lasts: int, requests: int
+    lasts: int, requests: int, says: str
 ) -> None:
     """Also one that begins while a batch is divided."""
-    failing, standings, width = Failing(lasts), Standings(), Width()
+    failing, standings, width = Failing(lasts, says), Standings(), Width()
     for query in QUERIES:
         standings.answered_alone(query, joinable=True, seconds=0.01, size=100)
     wide = width.most

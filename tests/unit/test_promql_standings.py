@@ -103,6 +103,7 @@ def test_a_server_is_blamed_for_what_no_query_can_cause() -> None:
 
     assert blamed(Reason.UNREACHABLE, "Prometheus can't be reached: x")
     assert blamed(Reason.SERVER_ERROR, "HTTP 503")
+    assert blamed(Reason.SERVER_ERROR, "HTTP 429: too many outstanding requests")
     assert not blamed(Reason.SERVER_ERROR, "HTTP 500: block is corrupt")
     assert not blamed(Reason.TIMEOUT)
     assert not blamed(Reason.QUERY_INVALID)

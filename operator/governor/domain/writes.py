@@ -10,6 +10,9 @@ from governor.domain.staleness import AHEAD
 RIDER_PERIOD = timedelta(minutes=5)
 """Between two writes of a policy of which nothing changes but values and times."""
 
+_SLOWEST = timedelta(minutes=1)
+"""So long after its slot, but no longer than from run to run, a write waits for slow checks."""
+
 
 def causes_write(before: PolicyStatus, after: PolicyStatus) -> bool:
     """Whether the change itself must be written now.
@@ -38,7 +41,8 @@ def rider_due(uid: str, riders: Riders, now: datetime) -> bool:
 
     They are written with the last run that comes in time, with fresh values then. Where
     the interval divides the period, that is the run of a slot of the policy's own, so that
-    a herd that was written together does not go on so.
+    a herd that was written together does not go on so; it waits for the slow checks of that
+    slot, which would else be stored a period later.
     """
     written, evaluated = riders.written, riders.evaluated
     if written is None or written > now + AHEAD:
@@ -47,7 +51,10 @@ def rider_due(uid: str, riders: Riders, now: datetime) -> bool:
         return now - written >= RIDER_PERIOD
     if evaluated is None or RIDER_PERIOD % riders.interval:
         return riders.coming > written + RIDER_PERIOD
-    return written + TOLERANCE < rider_slot(uid, evaluated + TOLERANCE)
+    slot = rider_slot(uid, evaluated + TOLERANCE)
+    if written + TOLERANCE >= slot:
+        return False
+    return not riders.coming <= now < slot + min(riders.interval, _SLOWEST)
 
 
 def rider_slot(uid: str, at: datetime) -> datetime:

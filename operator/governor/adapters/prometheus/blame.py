@@ -8,9 +8,12 @@ _SERVERS = frozenset(
 )
 """What a query can't cause."""
 
+_TOO_MANY = "HTTP 429"
+"""Too many requests, in whatever words: asking for each of a batch would make it worse."""
+
 
 def of_the_server(fault: Fault) -> bool:
     """Whether any query would have failed so."""
     if fault.reason is Reason.SERVER_ERROR:  # A gateway's, if no Prometheus says why.
-        return ":" not in fault.message
+        return ":" not in fault.message or fault.message.startswith(_TOO_MANY)
     return fault.reason in _SERVERS
