@@ -48,8 +48,8 @@ bench: $(INSTALLED) ## What N policies cost, and how late they run (N=1000 MINUT
 	$(BIN)/python -m tests.bench --policies=$(N) --minutes=$(MINUTES) --mode=$(MODE) \
 	  $(if $(PROFILE),--profile=$(PROFILE))
 
-bench-chart: $(INSTALLED) ## Draw docs/benchmarks.svg from the runs in .bench
-	$(BIN)/python -m tests.bench.chart
+bench-chart: $(INSTALLED) ## Draw docs/benchmarks.svg (INTO=file) from the runs in .bench
+	$(BIN)/python -m tests.bench.chart $(if $(INTO),--into=$(INTO))
 
 bench-failover: $(INSTALLED) ## How long nobody evaluates N policies when their leader dies or restarts
 	$(BIN)/python -m tests.bench.failover --policies=$(N)
@@ -93,4 +93,4 @@ mutants: $(INSTALLED) ## Mutate the domain; the unit tests must notice (ARGS='go
 	@cd mutants && ../$(BIN)/mutmut results | { grep -v 'not checked$$' || echo "Every mutant was noticed."; }
 
 clean: ## Remove what was installed and built here
-	rm -rf $(VENV) dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache mutants
+	rm -rf $(VENV) .bench dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache mutants

@@ -9,6 +9,7 @@ GovernorError
 │ ├ UnavailableError    timeout, lost connection, 429, 5xx: the outcome is unknown
 │ └ NotLeadingError     another replica may lead: nothing was written or told
 ├ NoHistoryError        a person asked for values of which there are none
+├ OutputError           what a person asked for can't be printed
 └ DeliveryError         an entry could not be delivered; it stays in the log
   ├ NotLeadingError     the same
   ├ PartlyDeliveredError  some of a target's replicas took it
@@ -51,6 +52,10 @@ class UnavailableError(StoreError):
 
 class NoHistoryError(GovernorError):
     """There are no such values; the message says why, and what to look at."""
+
+
+class OutputError(GovernorError):
+    """Standard output does not take what a person asked for."""
 
 
 class DeliveryError(GovernorError):

@@ -20,6 +20,7 @@ from tests.support.governed import AT, Governed, instrument
 
 from governor.probes.base import SqlProbe
 from governor.values.outcomes import Measurement
+from governor_local.cli import ended_by_signals
 from governor_local.stack import Stack
 
 ROUNDS = 5
@@ -93,6 +94,7 @@ def _peak() -> int:
     return int(status["VmHWM"].split()[0]) * 1024
 
 
+@ended_by_signals()
 def main() -> int:
     """Measures, and prints a table."""
     parser = argparse.ArgumentParser(prog="make bench-tables", description=__doc__)

@@ -119,12 +119,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench-chart", description=__doc__)
     parser.add_argument("--into", type=Path, default=Path("docs/benchmarks.svg"))
     into: Path = parser.parse_args().into
-    runs = [json.loads(file.read_text()) for file in RESULTS.glob("steady-*.json")]
-    if not runs:
-        print(f"there are no runs in {RESULTS}: make bench N=100 first", file=sys.stderr)
+    files = sorted(RESULTS.glob("steady-*.json"))
+    runs = {file: json.loads(file.read_text()) for file in files}
+    for file, run in runs.items():
+        print(f"{file}: {run['conditions']['command']}")
+    if len(runs) < 2:
+        print(
+            f"runs of two sizes at least are needed in {RESULTS}: make bench N=100, then N=1000",
+            file=sys.stderr,
+        )
         return 1
-    into.write_text(drawn(runs))
-    print(into)
+    into.write_text(drawn(runs.values()))
+    print(f"drawn into {into}")
     return 0
 
 

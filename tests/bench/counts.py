@@ -20,6 +20,7 @@ from tests.bench.reckoning import difference
 from tests.bench.rig import Cores, Rig, rig
 from tests.bench.watching import StatusWatch
 
+from governor_local.cli import ended_by_signals
 from governor_local.postgresql import PostgresServer
 
 BASELINE = Path(__file__).with_name("baseline.json")
@@ -50,7 +51,7 @@ TOLERANCES = {
     "steady: status writes a check": _STRICT,
     "steady: other API calls a check": _STRICT,
     "steady: Python calls a check": _LOOSE,
-    "steady: tracked objects a check": _LOOSE,
+    "steady: objects made a check": _LOOSE,
     "flips: status writes a flip": _LOOSE,
     "flips: other API calls a flip": _LOOSE,
     "flips: sink statements a flip": _BUNDLED,
@@ -112,6 +113,7 @@ class DisturbedError(Exception):
     """What was counted is of an operator that did not do what it was to."""
 
 
+@ended_by_signals()
 def main() -> int:
     """Counts and compares; 1 if something has grown beyond its tolerance, in every attempt."""
     parser = argparse.ArgumentParser(prog="make bench-counts", description=__doc__)
@@ -169,6 +171,7 @@ def _report(lines: Sequence[Line]) -> int:
     if any(line.regressed for line in lines):
         print(f"more than is tolerated: find out why, or if it is worth it, {RENEW}")
         return 1
+    print(f"nothing grew beyond its tolerance, of {len(lines)} figures")
     return 0
 
 
@@ -201,7 +204,7 @@ def count(made: Rig) -> dict[str, float]:
         raise DisturbedError("no verdict changed where all were to change")
     steady |= {
         "Python calls": profile["calls"] * steady["checks"] / checks,
-        "tracked objects": profile["tracked"] * steady["checks"] / checks,
+        "objects made": profile["objects"] * steady["checks"] / checks,
     }
     parts = {
         "start": ("policy", start, STEADY.policies),

@@ -23,6 +23,7 @@ from governor.adapters.sink.postgres import PostgresSink
 from governor.adapters.sink.tables import EVENTS, events
 from governor.adapters.sink.upserts import event_row
 from governor.app.ports import Episode
+from governor_local.cli import ended_by_signals
 from governor_local.postgresql import PostgresServer
 from governor_local.stack import Stack
 
@@ -102,6 +103,7 @@ async def measured(server: PostgresServer, count: int) -> tuple[list[float], lis
     return sink, driver
 
 
+@ended_by_signals()
 def main() -> int:
     """Measures, and prints a table."""
     parser = argparse.ArgumentParser(prog="make bench-sink", description=__doc__)

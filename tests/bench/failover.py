@@ -21,6 +21,7 @@ from tests.support.cluster import eventually
 from tests.support.replica_pair import Pair, replica_pair
 
 from governor_local import manifests
+from governor_local.cli import ended_by_signals
 from governor_local.stack import Stack
 
 INTERVAL = 600
@@ -101,6 +102,7 @@ def _min_ready_seconds() -> float:
     return float(yaml.safe_load(text)["spec"]["minReadySeconds"])
 
 
+@ended_by_signals()
 def main() -> int:
     """Measures, and prints a table."""
     parser = argparse.ArgumentParser(prog="make bench-failover", description=__doc__)

@@ -111,12 +111,16 @@ def growth_per_hour(points: Sequence[tuple[float, float]]) -> float | None:
 
 
 def by_the_minute(points: Sequence[tuple[float, float]]) -> list[float]:
-    """The last value of each minute, counted from the first point; points are seconds and values.
+    """The last value up to the end of each minute, counted from the first point.
 
-    Tells a trend that ends from one that goes on.
+    Tells a trend that ends from one that goes on. Points are seconds and values; a minute
+    without one has the value of the one before.
     """
     last = {int((at - points[0][0]) // 60): value for at, value in points}
-    return [last[minute] for minute in sorted(last)]
+    told: list[float] = []
+    for minute in range(max(last, default=-1) + 1):
+        told.append(last[minute] if minute in last else told[-1])
+    return told
 
 
 def difference(later: Mapping[str, float], earlier: Mapping[str, float]) -> dict[str, float]:

@@ -9,6 +9,10 @@ from tests.bench import reckoning
 from tests.bench.readings import Reading
 
 WRITES = ("POST", "PUT", "PATCH", "APPLY", "DELETE")
+MOST_FAULTS = 0.001
+"""So great a share of failed checks is an accident; more, and the figures mean nothing."""
+LEAST_RUNS = 0.99
+"""So great a share of the expected runs must have been seen: runs at the window's ends may not."""
 STALL = 0.1
 """Seconds of the event loop's lag that are called a stall."""
 _MEBI = 2**20
@@ -59,6 +63,20 @@ def figures(seen: Observations) -> dict[str, Any]:
         "start_to_all_evaluated_seconds": seen.evaluated_seconds,
         "kubectl_apply_to_status_seconds": _waits(seen.to_status),
     }
+
+
+def disbelief(found: Mapping[str, Any]) -> str:
+    """Why these figures are not of an operator that did its work; empty if they are."""
+    faults, checks = found["faults"], found["checks"]
+    seen = found["lateness_seconds"]["runs_seen"]
+    expected = found["lateness_seconds"]["runs_expected"]
+    never = found["kubectl_apply_to_status_seconds"]["never"]
+    wrong = {
+        f"{faults:.0f} of {checks:.0f} checks failed": not checks or faults > MOST_FAULTS * checks,
+        f"{seen} of {expected:.0f} runs were seen": seen < LEAST_RUNS * expected,
+        f"{never:.0f} of the policies applied later were never evaluated": never > 0,
+    }
+    return ", ".join(what for what, holds in wrong.items() if holds)
 
 
 def _cpu(seen: Observations, checks: float) -> dict[str, float | None]:

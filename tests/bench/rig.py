@@ -65,7 +65,7 @@ class BenchedOperator(OperatorProcess):
     def profiled(self, file: Path) -> Iterator[dict[str, int]]:
         """Counts the calls of the operator's main thread; in the end the file is there.
 
-        What is yielded is filled then: `calls`, `tracked` objects and `blocks`, as `profiled`
+        What is yielded is filled then: `calls`, `objects` made and `blocks`, as `profiled`
         says.
         """
         found: dict[str, int] = {}

@@ -47,7 +47,7 @@ def as_table(conditions: Conditions, found: Mapping[str, Any]) -> str:
         ("CPU that others took meanwhile", f"{found['cpu_seconds_of_others']:.0f} s"),
         *(
             (f"lateness, {name}", _number(late[name], "s", 3))
-            for name in ("p50", "p99", "max", "p99_by_metric")
+            for name in ("min", "p50", "p99", "max", "p99_by_metric")
         ),
         ("runs seen, of those expected", f"{late['runs_seen']} of {late['runs_expected']:.0f}"),
         ("drift of the grid", _number(found["grid_drift_seconds"], "s", 4)),

@@ -154,9 +154,14 @@ async def test_why_there_is_nothing(
     assert "there are no values of aiops/flywheel" in err
 
     await store.add([record(slot=at(days=2))])
-    for arguments in (["gone"], ["--since", "1h"], ["--cluster", "there"]):
+    for arguments, missing in (
+        (["gone"], "of check gone of aiops/flywheel:"),
+        (["--since", "1h"], "of aiops/flywheel that are as young:"),
+        (["--cluster", "there"], "of aiops/flywheel in a cluster there:"),
+    ):
         code, _, err = await asked(history, "aiops/flywheel", *arguments)
         assert code == 1
+        assert f"there are no values {missing}" in err
         assert "`governor history aiops/flywheel` prints all there are" in err
 
 

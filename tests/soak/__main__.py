@@ -21,6 +21,7 @@ from tests.support.cluster import apply
 from tests.support.replica_pair import replica_pair
 
 from governor_local import manifests
+from governor_local.cli import ended_by_signals
 from governor_local.operator_process import Installation, give_logins, install
 from governor_local.stack import Stack
 from governor_local.world.governed import Platform
@@ -35,6 +36,7 @@ come, change and go; and for all kinds of policies while everything breaks."""
 _ANEW = "\r\x1b[K" if sys.stdout.isatty() else ""
 
 
+@ended_by_signals()
 def main() -> int:
     """Soaks; 1 if a promise was not kept."""
     parser = argparse.ArgumentParser(prog="make soak", description=__doc__)

@@ -102,8 +102,8 @@ def test_drift_is_the_last_minute_less_the_first() -> None:
 
 
 def test_a_trend_is_told_by_the_minute() -> None:
-    """By the last value of each."""
-    assert by_the_minute([(30, 1), (80, 2), (89, 3), (91, 4), (300, 5)]) == [3, 4, 5]
+    """By the last value of each; nothing new is no gap."""
+    assert by_the_minute([(30, 1), (80, 2), (89, 3), (91, 4), (300, 5)]) == [3, 4, 4, 4, 5]
     assert by_the_minute([]) == []
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.bench.readings import Reading
-from tests.bench.results import Observations, figures
+from tests.bench.results import Observations, disbelief, figures
 from tests.bench.samples import Samples
 from tests.bench.tables import Conditions, as_json, as_table
 
@@ -138,6 +138,30 @@ def test_a_policy_that_was_never_evaluated_is_told() -> None:
 
     assert waits == {"median": 0.5, "max": 0.5, "never": 1}
     assert nobody == {"median": None, "max": None, "never": 1}
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (SEEN, "2 of 1000 checks failed"),
+        (replace(SEEN, after=replace(AFTER, operator=EMPTY)), "0 of 0 checks failed"),
+        (replace(SEEN, expected_runs=5), "4 of 5 runs were seen"),
+        (replace(SEEN, to_status=[None, 0.5]), "1 of the policies applied later"),
+    ],
+)
+def test_figures_of_an_operator_that_did_not_do_its_work_are_not_believed(
+    seen: Observations, said: str
+) -> None:
+    """Few checks are cheap."""
+    assert said in disbelief(figures(seen))
+
+
+def test_figures_of_one_that_did_are_believed() -> None:
+    """One failure in a thousand is an accident."""
+    metrics = OPERATOR.replace('{source="a"} 2', '{source="a"} 1')
+    after = replace(AFTER, operator=Samples.parse(metrics, ("governor",)))
+
+    assert disbelief(figures(replace(SEEN, after=after))) == ""
 
 
 def test_the_table_and_the_json_say_the_same(found: dict[str, Any]) -> None:

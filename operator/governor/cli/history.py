@@ -113,7 +113,12 @@ def _why_nothing(
         )
     of = f"check {check} of {policy}" if check else policy
     if check or since or cluster:
-        return f"there are no such values of {of}: `governor history {policy}` prints all there are"
+        where = f" in a cluster {cluster}" if cluster else ""
+        when = " that are as young" if since else ""
+        return (
+            f"there are no values of {of}{where}{when}: `governor history {policy}` prints all "
+            "there are"
+        )
     return (
         f"there are no values of {of}: its checks were not measured within the days that values "
         "are kept, or the operator sheds them (governor_measurements_shed_total)"

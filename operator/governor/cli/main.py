@@ -11,7 +11,7 @@ from governor.cli.check import check
 from governor.cli.history import history
 from governor.cli.migrate import migrate
 from governor.cli.run import run
-from governor.errors import GovernorError, SettingsError, SpecError
+from governor.errors import GovernorError, OutputError, SettingsError, SpecError
 
 FAILED = 1
 """It was tried and did not work."""
@@ -48,10 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return BAD_INPUT
-    except (SettingsError, SpecError) as error:
-        return _told(error, BAD_INPUT)
     except GovernorError as error:
-        return _told(error, FAILED)
+        print(f"governor: {error}", file=sys.stderr)  # noqa: T201 - a command speaks to a person
+        return _code(error)
     except (click.Abort, KeyboardInterrupt):
         return INTERRUPTED
     except Exception:  # noqa: BLE001 - Python itself would exit with 1
@@ -60,6 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code if isinstance(code, int) else 0
 
 
-def _told(error: GovernorError, code: int) -> int:
-    print(f"governor: {error}", file=sys.stderr)  # noqa: T201 - a command speaks to a person
-    return code
+def _code(error: GovernorError) -> int:
+    match error:
+        case SettingsError() | SpecError():
+            return BAD_INPUT
+        case OutputError():
+            return UNEXPECTED
+        case _:
+            return FAILED

@@ -5,11 +5,19 @@ import sys
 
 import click
 
+from governor.errors import OutputError
+
 
 def printed(text: str) -> None:
-    """Prints it. That nobody reads on, as in `governor check … | head`, changes no exit code."""
+    """Prints it. That nobody reads on, as in `governor check … | head`, changes no exit code.
+
+    Raises:
+        OutputError: it can't be written, as to a full disk.
+    """
     try:
         click.echo(text)
-    except BrokenPipeError:
+    except OSError as error:
         # Else Python would fail at its end, when it flushes what is left.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            raise OutputError(f"the output can't be written: {error.strerror}") from None
