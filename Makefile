@@ -46,7 +46,7 @@ soak: $(INSTALLED) ## Faults, changes and deletions at random for MINUTES (SEED=
 
 bench: $(INSTALLED) ## What N policies cost, and how late they run (N=1000 MINUTES=3 MODE=flips PROFILE=30)
 	$(BIN)/python -m tests.bench --policies=$(N) --minutes=$(MINUTES) --mode=$(MODE) \
-	  $(if $(PROFILE),--profile=$(PROFILE))
+	  $(if $(PROFILE),--profile=$(PROFILE)) $(if $(RESTART),--restart)
 
 bench-chart: $(INSTALLED) ## Draw docs/benchmarks.svg (INTO=file) from the runs in .bench
 	$(BIN)/python -m tests.bench.chart $(if $(INTO),--into=$(INTO))

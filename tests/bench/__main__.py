@@ -33,6 +33,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=3)
     parser.add_argument("--mode", choices=("steady", "flips"), default="steady")
     parser.add_argument("--profile", type=float, default=0, metavar="SECONDS")
+    parser.add_argument("--restart", action="store_true")
     given = parser.parse_args()
     if given.policies < 1:
         parser.error("N must be 1 or more")
@@ -47,7 +48,7 @@ def main() -> int:
     RESULTS.mkdir(exist_ok=True)
     with rig(cores) as made, ExitStack() as kept:
         kept.callback(lambda: shutil.copy(made.operator.log, RESULTS / f"{name}.log"))
-        seen = measure(made, estate, given.minutes, _say)
+        seen = measure(made, estate, given.minutes, _say, restart=given.restart)
         if given.profile:
             _profile(made, given.profile, RESULTS / f"{name}.pstats")
     found = figures(seen)

@@ -66,7 +66,7 @@ def drawn(runs: Iterable[Run]) -> str:
         inner=_INNER,
         plot=_PLOT,
         width=_PANEL * len(panels),
-        height=_PLOT + 100 + 18 * max(len(panel["lines"]) for panel in panels),
+        height=_PLOT + 122 + 18 * max(len(panel["lines"]) for panel in panels),
     )
 
 

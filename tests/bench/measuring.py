@@ -5,11 +5,13 @@ import time
 from collections.abc import Callable
 
 from tests.bench import reckoning
-from tests.bench.estate import Estate
+from tests.bench.estate import CHECKS, Estate
 from tests.bench.readings import Reader
 from tests.bench.results import Observations
 from tests.bench.rig import SCRAPE_SECONDS, Rig
 from tests.bench.watching import StatusWatch
+
+from governor_local.operator_process import SINK_DATABASE
 
 Say = Callable[[str], None]
 
@@ -18,13 +20,24 @@ START_SECONDS = 900
 PATIENCE = 60
 """So long a policy that is applied later may."""
 MEMORY_SECONDS = 5
+LOOKING_SECONDS = 2
 APPLIES = 5
 _LATE = "late"
 """What the names of policies begin with that are applied while the others run."""
 
 
-def measure(rig: Rig, estate: Estate, minutes: float, say: Say) -> Observations:
-    """Has the operator carry the estate for so many minutes after it has warmed up."""
+def measure(
+    rig: Rig, estate: Estate, minutes: float, say: Say, *, restart: bool = False
+) -> Observations:
+    """Has the operator carry the estate for so many minutes after it has warmed up.
+
+    Args:
+        rig: on what.
+        estate: the policies.
+        minutes: after the warm-up.
+        say: told what goes on.
+        restart: whether the operator is to start a second time in the end.
+    """
     applying = time.monotonic()
     rig.apply(estate)
     applied = time.monotonic() - applying
@@ -61,6 +74,10 @@ def measure(rig: Rig, estate: Estate, minutes: float, say: Say) -> Observations:
                 for moment in moments
                 if began <= moment < began + seconds
             ]
+    measured_again = None
+    if restart:
+        say("the operator restarts")
+        measured_again = _restarted(rig, (estate.policies + APPLIES) * CHECKS)
     return Observations(
         before=before,
         after=after,
@@ -69,8 +86,35 @@ def measure(rig: Rig, estate: Estate, minutes: float, say: Say) -> Observations:
         expected_runs=series * seconds / estate.interval,
         applied_seconds=applied,
         evaluated_seconds=evaluated,
+        measured_again_seconds=measured_again,
         to_status=to_status,
     )
+
+
+_MEASURED_AGAIN = """
+SELECT count(*), coalesce(extract(epoch FROM max(first)), 0) FROM (
+  SELECT min(measured_at + duration_seconds * interval '1 s') AS first
+  FROM governance.governance_measurements
+  WHERE slot > to_timestamp({since}) - interval '2 min' AND measured_at >= to_timestamp({since})
+  GROUP BY policy_uid, check_name) AS checks
+"""
+
+
+def _restarted(rig: Rig, checks: int) -> float:
+    """Seconds from a second start until each of so many checks has been measured once more.
+
+    As the sink says, which has every measurement; statuses are written every five minutes.
+    """
+    rig.operator.stop()
+    started = time.time()
+    rig.operator.start()
+    while time.time() < started + START_SECONDS:
+        sql = _MEASURED_AGAIN.format(since=started)
+        measured, last = rig.stack.sink.execute(sql, database=SINK_DATABASE).split("\t")
+        if int(measured) >= checks:
+            return float(last) - started
+        time.sleep(LOOKING_SECONDS)
+    raise TimeoutError(f"{measured} of {checks} checks were measured in {START_SECONDS} s")
 
 
 def _applied(rig: Rig, number: int) -> float | None:

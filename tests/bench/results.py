@@ -33,6 +33,8 @@ class Observations:
     applied_seconds: float
     evaluated_seconds: float
     """From the operator's start until every policy was evaluated."""
+    measured_again_seconds: float | None
+    """From a second start until every check was measured once more; None: it was not made."""
     to_status: Sequence[float | None]
     """Seconds from the start of a `kubectl apply` to the policy's status; None: it never came."""
 
@@ -61,6 +63,7 @@ def figures(seen: Observations) -> dict[str, Any]:
         "prometheus_requests_per_check": _queries(seen) / checks if checks else None,
         "apply_all_seconds": seen.applied_seconds,
         "start_to_all_evaluated_seconds": seen.evaluated_seconds,
+        "second_start_to_all_measured_seconds": seen.measured_again_seconds,
         "kubectl_apply_to_status_seconds": _waits(seen.to_status),
     }
 

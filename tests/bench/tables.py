@@ -68,6 +68,10 @@ def as_table(conditions: Conditions, found: Mapping[str, Any]) -> str:
         ("requests to Prometheus a check", _number(found["prometheus_requests_per_check"], "", 3)),
         ("all policies applied in", f"{found['apply_all_seconds']:.1f} s"),
         ("start to every policy evaluated", f"{found['start_to_all_evaluated_seconds']:.1f} s"),
+        (
+            "second start to every check measured",
+            _number(found["second_start_to_all_measured_seconds"], "s", 1),
+        ),
         *(
             (f"`kubectl apply` to status, {name}", _number(waits[name], "s", 2))
             for name in ("median", "max")

@@ -60,6 +60,7 @@ SEEN = Observations(
     expected_runs=4,
     applied_seconds=1.5,
     evaluated_seconds=4.0,
+    measured_again_seconds=None,
     to_status=[0.5, 0.7, 0.6],
 )
 CONDITIONS = Conditions(
