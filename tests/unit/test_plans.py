@@ -21,7 +21,15 @@ from governor.domain.plans import Feedback, decide_not_understood
 from governor.domain.policies import resolve
 from governor.domain.schedules import slot_at
 from governor.domain.staleness import AHEAD, believable, expire, expired, validity
-from governor.domain.writes import RIDER_PERIOD, Riders, causes_write, rider_due, rider_slot
+from governor.domain.writes import (
+    PATIENCE,
+    RIDER_PERIOD,
+    Riders,
+    Runs,
+    causes_write,
+    rider_due,
+    rider_slot,
+)
 from governor.errors import SpecError
 from governor.values.objectives import Direction
 from governor.values.outcomes import Measurement
@@ -202,12 +210,12 @@ def written_runs(uid: str, interval: int, start: float, late: Sequence[float]) -
         slot += every
         begun = slot + timedelta(seconds=seconds)
         ended, tick = begun + timedelta(seconds=1), begun - timedelta(milliseconds=400)
-        for now, latest, coming in (
-            (tick, evaluated, slot),
-            (begun, evaluated, slot),
-            (ended, begun, slot + every),
+        for now, latest, runs in (
+            (tick, evaluated, Runs(interval=every, coming=slot)),
+            (begun, evaluated, Runs(interval=every, coming=slot + every, begun=begun)),
+            (ended, begun, Runs(interval=every, coming=slot + every)),
         ):
-            due = rider_due(uid, Riders(written, latest, every, coming), now)
+            due = rider_due(uid, Riders(written=written, evaluated=latest, runs=runs), now)
             if latest > written and due:
                 written = latest
                 found.append(number if latest == begun else number - 1)
@@ -246,27 +254,27 @@ def test_riders_get_no_older_than_five_minutes(uid: str, interval: int, late: li
     assert len(runs) >= len(late) // period
 
 
-@pytest.mark.parametrize(("interval", "longest"), [(5, 5), (60, 60), (300, 60)])
-def test_values_wait_for_slow_checks_of_their_slot_but_not_for_long(
-    interval: int, longest: int
-) -> None:
-    """One that hangs, or is always under way, keeps nothing from being written."""
-    slot = rider_slot(UID, NOON)
-    every, second = timedelta(seconds=interval), timedelta(seconds=1)
-    begun = slot + 0.2 * second
+@pytest.mark.parametrize("interval", [5, 60, 300, 120, 420, 600])
+def test_values_wait_for_runs_under_way_but_not_for_long(interval: int) -> None:
+    """One that hangs, and some that are under way in turn, keep nothing from being written."""
+    slot, every = rider_slot(UID, NOON), timedelta(seconds=interval)
+    quick = slot + timedelta(seconds=0.2)
 
-    def due(now: datetime, coming: datetime) -> bool:
-        return rider_due(UID, Riders(slot - RIDER_PERIOD, begun, every, coming), now)
+    def due(now: datetime, begun: datetime | None, written: datetime = slot - RIDER_PERIOD) -> bool:
+        runs = Runs(interval=every, coming=slot + max(every, RIDER_PERIOD), begun=begun)
+        return rider_due(UID, Riders(written=written, evaluated=quick, runs=runs), now)
 
-    assert not due(begun + second, coming=begun)
-    assert not due(slot + (longest - 0.1) * second, coming=begun)
-    assert due(begun + second, coming=slot + every), "all have ended"
-    assert due(slot + longest * second, coming=begun)
+    assert not due(quick + PATIENCE / 2, begun=quick)
+    assert due(quick + PATIENCE / 2, begun=None), "all have ended"
+    assert due(quick + PATIENCE, begun=quick), "it may never end"
+    assert due(quick + PATIENCE / 2, begun=quick - timedelta(hours=1)), "it never ended"
+    long_ago = quick - 2 * RIDER_PERIOD - PATIENCE
+    assert due(quick, begun=quick, written=long_ago), "some are under way in turn, always"
 
 
 def test_what_is_not_measured_any_more_is_written_after_five_minutes() -> None:
     """A policy that is suspended, or can't be understood."""
-    riders = Riders(written=NOON, evaluated=NOON, interval=None, coming=None)
+    riders = Riders(written=NOON, evaluated=NOON, runs=None)
 
     assert not rider_due(UID, riders, NOON + timedelta(minutes=4, seconds=59))
     assert rider_due(UID, riders, NOON + RIDER_PERIOD)
@@ -276,8 +284,9 @@ def test_a_clock_that_was_ahead_holds_no_rider_back() -> None:
     """Nor does a status that says of no time when it was written."""
 
     def due(written: datetime | None) -> bool:
-        soon = NOON + timedelta(minutes=1)
-        return rider_due(UID, Riders(written, NOON, timedelta(minutes=1), soon), NOON)
+        minute = timedelta(minutes=1)
+        runs = Runs(interval=minute, coming=NOON + minute)
+        return rider_due(UID, Riders(written=written, evaluated=NOON, runs=runs), NOON)
 
     assert due(None)
     assert not due(NOON + AHEAD)

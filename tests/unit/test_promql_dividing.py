@@ -165,6 +165,38 @@ async def test_one_that_a_gateway_cuts_off_is_found_out_wherever_it_is(
     assert [query for query in queries if standings.of(query).alone] == [QUERIES[0]]
 
 
+class Limited(Scripted):
+    """A server that has too many requests, until it has refused so many."""
+
+    def __init__(self, refusals: int) -> None:
+        super().__init__()
+        self._refusals = refusals
+
+    async def ask(
+        self, expression: str, at: datetime, *, allowance: Allowance | None = None
+    ) -> Reply:
+        del expression, at, allowance
+        self._refusals -= 1
+        if self._refusals >= 0:
+            raise FaultError(Reason.SERVER_ERROR, "HTTP 429: too many outstanding requests")
+        return Reply(data=EMPTY, seconds=0.01, size=100)
+
+
+@pytest.mark.parametrize("refusals", range(1, 12))
+async def test_too_many_requests_are_nobodys_fault(refusals: int) -> None:
+    """Whichever is refused may join others the next time."""
+    standings = Standings()
+    for query in QUERIES:
+        standings.answered_alone(query, joinable=True, seconds=0.01, size=100)
+    divider = Divider(
+        Limited(refusals), standings, Width(), source="p", telemetry=InMemoryTelemetry()
+    )
+
+    await divider.together(QUERIES, NOON)
+
+    assert all(standings.of(query).may_join for query in QUERIES)
+
+
 class Failing(Scripted):
     """A gateway whose server is gone from the nth request on."""
 

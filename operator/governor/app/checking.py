@@ -12,6 +12,7 @@ from governor.domain.episodes import Run
 from governor.domain.policies import Policy
 from governor.domain.schedules import due, next_run
 from governor.domain.staleness import believable
+from governor.domain.writes import Runs
 
 
 class Checking:
@@ -67,14 +68,16 @@ class Checking:
             self._wake()  # it was under way when it was wanted, and that has ended
         return runs
 
-    def coming(self, policy: Policy, now: datetime) -> tuple[timedelta, datetime]:
-        """The time from run to run, and when the next one comes, or came that is under way."""
+    def runs(self, policy: Policy, now: datetime) -> Runs:
+        """When this policy's checks are measured next, and since when some are."""
         under_way = self.measuring.under_way
-        begun = min(under_way.values(), default=None)
         retry = self.demands.next_retry(now, under_way)
         slot = next_run(self._key.uid, policy, now)
-        interval = timedelta(seconds=policy.shortest_interval)
-        return interval, begun or (min(slot, retry) if retry else slot)
+        return Runs(
+            interval=timedelta(seconds=policy.shortest_interval),
+            coming=min(slot, retry) if retry else slot,
+            begun=min(under_way.values(), default=None),
+        )
 
     def alarm(self) -> None:
         """Wakes when the next retry comes."""

@@ -9,7 +9,7 @@ never succeeded did not happen: what it measured is measured again.
 import asyncio
 import logging
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from governor.api.policy import PolicySpec
 from governor.api.status import PolicyStatus
@@ -32,6 +32,7 @@ from governor.domain.episodes import Run
 from governor.domain.plans import Feedback
 from governor.domain.policies import Policy
 from governor.domain.takeovers import Known
+from governor.domain.writes import Runs
 from governor.errors import GoneError, StoreError
 
 FINISHING_SECONDS = 1.0
@@ -262,10 +263,9 @@ class PolicyRunner:
             rows, self._compared = self._compared, None
             self.courier.restate(policy, self._understood.generation, now, rows)
 
-    def _runs(self, now: datetime) -> tuple[timedelta | None, datetime | None]:
-        """The time from run to run, and when the next one comes, or came that is under way."""
+    def _runs(self, now: datetime) -> Runs | None:
         policy = self._understood.measured
-        return (None, None) if policy is None else self._checking.coming(policy, now)
+        return None if policy is None else self._checking.runs(policy, now)
 
     def _muted(self, check: str, now: datetime) -> bool:
         policy = self.policy

@@ -1,7 +1,7 @@
 """The one way a decision reaches the API server: fenced by the version it was taken on."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from governor.api.slimming import slim
 from governor.api.status import PolicyStatus
@@ -10,14 +10,14 @@ from governor.app.ports import Json, ObjectKey
 from governor.app.services import Services
 from governor.app.subjects import Subject, dump
 from governor.domain.leases import made_up
-from governor.domain.writes import Riders, causes_write, owes, rider_due
+from governor.domain.writes import Riders, Runs, causes_write, owes, rider_due
 from governor.errors import ConflictError, UnavailableError
 
 ATTEMPTS = 4
 
 
-def _no_runs(_: datetime) -> tuple[None, None]:
-    return None, None
+def _no_runs(_: datetime) -> None:
+    return None
 
 
 class Writing:
@@ -30,7 +30,7 @@ class Writing:
         services: Services,
         *,
         look: Callable[[Subject], None],
-        runs: Callable[[datetime], tuple[timedelta | None, datetime | None]] = _no_runs,
+        runs: Callable[[datetime], Runs | None] = _no_runs,
     ) -> None:
         """Joins the parts.
 
@@ -39,7 +39,7 @@ class Writing:
             base: what decisions start from; keeps what was decided.
             services: what the runs of all policies share.
             look: takes note, also in the base, of a version that was read.
-            runs: the time from run to run, and of the next one after a time.
+            runs: when the policy's checks are measured, as seen at a time.
         """
         self._runs = runs
         self._key = key
@@ -101,8 +101,9 @@ class Writing:
         written = self._base.written
         if status.model_copy(update={"epoch": written.epoch}) == written:
             return False
-        interval, coming = self._runs(now)
-        riders = Riders(self._base.written_at, status.last_evaluated, interval, coming)
+        riders = Riders(
+            written=self._base.written_at, evaluated=status.last_evaluated, runs=self._runs(now)
+        )
         return rider_due(self._key.uid, riders, now)
 
     def _epoch(self, now: datetime) -> int | None:

@@ -10,8 +10,8 @@ from governor.domain.staleness import AHEAD
 RIDER_PERIOD = timedelta(minutes=5)
 """Between two writes of a policy of which nothing changes but values and times."""
 
-_SLOWEST = timedelta(minutes=1)
-"""So long after its slot, but no longer than from run to run, a write waits for slow checks."""
+PATIENCE = timedelta(minutes=1)
+"""So long values that are due wait for runs under way, to be written with theirs."""
 
 
 def causes_write(before: PolicyStatus, after: PolicyStatus) -> bool:
@@ -22,18 +22,28 @@ def causes_write(before: PolicyStatus, after: PolicyStatus) -> bool:
     return _essence(before) != _essence(after)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runs:
+    """When checks of a policy are measured."""
+
+    interval: timedelta
+    """The shortest, from run to run."""
+    coming: datetime
+    """When the next one comes."""
+    begun: datetime | None = None
+    """When the oldest one began that is under way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Riders:
-    """When values of a policy were, and will be, measured: those that wait ride on a write."""
+    """Values of a policy that wait for a write, to ride on it."""
 
     written: datetime | None
-    """Those that the API server has."""
+    """When those were measured that the API server has."""
     evaluated: datetime | None
-    """Those that wait."""
-    interval: timedelta | None
-    """From run to run; None where none will come."""
-    coming: datetime | None
-    """When the next run comes, or came that is under way."""
+    """When those were measured that wait."""
+    runs: Runs | None
+    """None where there are none any more."""
 
 
 def rider_due(uid: str, riders: Riders, now: datetime) -> bool:
@@ -41,20 +51,23 @@ def rider_due(uid: str, riders: Riders, now: datetime) -> bool:
 
     They are written with the last run that comes in time, with fresh values then. Where
     the interval divides the period, that is the run of a slot of the policy's own, so that
-    a herd that was written together does not go on so; it waits for the slow checks of that
-    slot, which would else be stored a period later.
+    a herd that was written together does not go on so. If slow checks of that run are still
+    under way, they are waited for: else theirs would be stored a period later, or in a
+    write of their own.
     """
     written, evaluated = riders.written, riders.evaluated
     if written is None or written > now + AHEAD:
         return True  # a clock that was ahead has said it is valid when it no longer is
-    if riders.interval is None or riders.coming is None:
+    runs = riders.runs
+    if runs is None:
         return now - written >= RIDER_PERIOD
-    if evaluated is None or RIDER_PERIOD % riders.interval:
-        return riders.coming > written + RIDER_PERIOD
-    slot = rider_slot(uid, evaluated + TOLERANCE)
-    if written + TOLERANCE >= slot:
+    # The second bound is for slow ones that are under way in turn, always.
+    latest = written + max(2 * RIDER_PERIOD, runs.interval) + PATIENCE
+    if runs.begun and now < min(runs.begun + PATIENCE, latest):
         return False
-    return not riders.coming <= now < slot + min(riders.interval, _SLOWEST)
+    if evaluated is None or RIDER_PERIOD % runs.interval:
+        return runs.coming > written + RIDER_PERIOD
+    return written + TOLERANCE < rider_slot(uid, evaluated + TOLERANCE)
 
 
 def rider_slot(uid: str, at: datetime) -> datetime:

@@ -9,11 +9,16 @@ _SERVERS = frozenset(
 """What a query can't cause."""
 
 _TOO_MANY = "HTTP 429"
-"""Too many requests, in whatever words: asking for each of a batch would make it worse."""
+"""Too many requests, in whatever words: which one it meets is chance."""
 
 
 def of_the_server(fault: Fault) -> bool:
     """Whether any query would have failed so."""
     if fault.reason is Reason.SERVER_ERROR:  # A gateway's, if no Prometheus says why.
-        return ":" not in fault.message or fault.message.startswith(_TOO_MANY)
+        return ":" not in fault.message or of_nobody(fault)
     return fault.reason in _SERVERS
+
+
+def of_nobody(fault: Fault) -> bool:
+    """Whether it says nothing of the query that met it: not even a gateway refused that one."""
+    return fault.reason is Reason.SERVER_ERROR and fault.message.startswith(_TOO_MANY)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import datetime
 
 from governor.adapters.prometheus.batches import UnlikeBatchError, compose, joinable, split
-from governor.adapters.prometheus.blame import of_the_server
+from governor.adapters.prometheus.blame import of_nobody, of_the_server
 from governor.adapters.prometheus.queries import Reply, Requests
 from governor.adapters.prometheus.standings import Standings
 from governor.adapters.prometheus.widths import Width
@@ -32,7 +32,9 @@ Answered = object | Fault
 
 
 class Unsent(Fault):
-    """The server was not asked, or was down as others showed: that says nothing of a query."""
+    """The server was not asked, was down as others showed, or had too many: it says nothing of
+    the query.
+    """
 
 
 class Divider:
@@ -62,6 +64,8 @@ class Divider:
         except UnsentError as error:
             return _unsent(error)
         except FaultError as error:
+            if of_nobody(error.fault):
+                return _unsent(error)
             if not of_the_server(error.fault):
                 self._standings.failed_alone(text)
             return error.fault
@@ -185,5 +189,5 @@ def _failed(answer: Answered) -> bool:
     return isinstance(answer, Fault) and not isinstance(answer, Unsent)
 
 
-def _unsent(error: UnsentError) -> Unsent:
+def _unsent(error: FaultError) -> Unsent:
     return Unsent(reason=error.fault.reason, message=error.fault.message)
