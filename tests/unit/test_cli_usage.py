@@ -194,13 +194,15 @@ def test_a_bug_is_no_verdict(
     assert "TypeError" in capsys.readouterr().err
 
 
-def into(stdout: Any, policy: str) -> subprocess.CompletedProcess[str]:
+def into(
+    stdout: Any, policy: str, *, stderr: Any = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
     """Checks a policy that nobody can measure, and prints there."""
     options = ["check", "-f", policy, "--source", "prom=http://127.0.0.1:9"]
     return subprocess.run(
         [sys.executable, "-m", "governor", *options],
         stdout=stdout,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         text=True,
         check=False,
     )
@@ -223,6 +225,15 @@ def test_output_that_can_not_be_written_is_no_verdict(policy: str) -> None:
 
     assert done.returncode == 70
     assert done.stderr == "governor: the output can't be written: No space left on device\n"
+
+
+def test_a_full_disk_for_messages_too_is_no_verdict(policy: str) -> None:
+    """As in `governor check … > file 2>&1`: nobody can be told, but by the exit code."""
+    with Path("/dev/full").open("w") as full:
+        assert into(full, policy, stderr=full).returncode == 70
+        missing = into(subprocess.DEVNULL, "missing.yaml", stderr=full)
+
+    assert missing.returncode not in (0, 1, 2)
 
 
 def test_standard_input_that_is_closed_is_bad_input(

@@ -10,6 +10,7 @@ from governor import __version__
 from governor.cli.check import check
 from governor.cli.history import history
 from governor.cli.migrate import migrate
+from governor.cli.output import discard, printed
 from governor.cli.run import run
 from governor.errors import GovernorError, OutputError, SettingsError, SpecError
 
@@ -38,11 +39,19 @@ def governor() -> None:
 @governor.command()
 def version() -> None:
     """Print the version."""
-    click.echo(f"governor {__version__}")
+    printed(f"governor {__version__}")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command; the process's exit code."""
+    try:
+        return _run(arguments)
+    except OSError:  # Standard error takes nothing either: the exit code has to do.
+        discard(sys.stderr)
+        return UNEXPECTED
+
+
+def _run(arguments: Sequence[str] | None) -> int:
     try:
         code = governor.main(arguments, prog_name="governor", standalone_mode=False)
     except click.ClickException as error:

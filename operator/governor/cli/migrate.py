@@ -4,6 +4,7 @@ import os
 
 import click
 
+from governor.cli.output import printed
 from governor.cli.settings_help import DatabaseSettingsCommand
 
 
@@ -26,6 +27,6 @@ def migrate() -> None:
     before, after = in_loop(wiring.migrate(wanted))
     schema = wanted.database_schema
     if before == after:
-        click.echo(f"schema {schema} is up to date, at {after}")
+        printed(f"schema {schema} is up to date, at {after}")
     else:
-        click.echo(f"schema {schema} migrated from {before or 'nothing'} to {after}")
+        printed(f"schema {schema} migrated from {before or 'nothing'} to {after}")

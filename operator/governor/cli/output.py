@@ -2,6 +2,7 @@
 
 import os
 import sys
+from typing import TextIO
 
 import click
 
@@ -17,7 +18,11 @@ def printed(text: str) -> None:
     try:
         click.echo(text)
     except OSError as error:
-        # Else Python would fail at its end, when it flushes what is left.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        discard(sys.stdout)
         if not isinstance(error, BrokenPipeError):
             raise OutputError(f"the output can't be written: {error.strerror}") from None
+
+
+def discard(stream: TextIO) -> None:
+    """Lets go of what a stream could not write: Python would fail at its end, on flushing it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
