@@ -44,14 +44,14 @@ test: $(INSTALLED) ## Run every test, e2e included (ARGS='-k name' for some)
 soak: $(INSTALLED) ## Faults, changes and deletions at random for MINUTES (SEED=n repeats one, ONLY=crowd a part)
 	$(BIN)/python -m tests.soak --minutes=$(MINUTES) $(if $(SEED),--seed=$(SEED)) $(if $(ONLY),--only=$(ONLY))
 
-bench: $(INSTALLED) ## What N policies cost, and how late they run (N=1000 MINUTES=3 MODE=flips PROFILE=30)
+bench: $(INSTALLED) ## What N policies cost, and how late they run (N=100 MINUTES=3 MODE=steady PROFILE=30 RESTART=1)
 	$(BIN)/python -m tests.bench --policies=$(N) --minutes=$(MINUTES) --mode=$(MODE) \
-	  $(if $(PROFILE),--profile=$(PROFILE)) $(if $(RESTART),--restart)
+	  $(if $(PROFILE),--profile=$(PROFILE)) $(if $(filter-out 0,$(RESTART)),--restart)
 
 bench-chart: $(INSTALLED) ## Draw docs/benchmarks.svg (INTO=file) from the runs in .bench
 	$(BIN)/python -m tests.bench.chart $(if $(INTO),--into=$(INTO))
 
-bench-failover: $(INSTALLED) ## How long nobody evaluates N policies when their leader dies or restarts
+bench-failover: $(INSTALLED) ## How long nobody evaluates N=100 policies when their leader dies or restarts
 	$(BIN)/python -m tests.bench.failover --policies=$(N)
 
 bench-sink: $(INSTALLED) ## How fast 10,000 findings that open at once get into the sink
@@ -61,7 +61,7 @@ bench-tables: $(INSTALLED) ## What built-in checks cost on tables of ten million
 	$(BIN)/python -m tests.bench.big_tables
 
 bench-counts: $(INSTALLED) ## Compare what can be counted with tests/bench/baseline.json (RENEW=1: write it)
-	$(BIN)/python -m tests.bench.counts $(if $(RENEW),--renew)
+	$(BIN)/python -m tests.bench.counts $(if $(filter-out 0,$(RENEW)),--renew)
 
 lint: $(INSTALLED) ## Lint, check the format, the types and the layers
 	$(BIN)/ruff check .

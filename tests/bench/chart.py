@@ -119,17 +119,23 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench-chart", description=__doc__)
     parser.add_argument("--into", type=Path, default=Path("docs/benchmarks.svg"))
     into: Path = parser.parse_args().into
-    files = sorted(RESULTS.glob("steady-*.json"))
-    runs = {file: json.loads(file.read_text()) for file in files}
-    for file, run in runs.items():
-        print(f"{file}: {run['conditions']['command']}")
+    runs = []
+    for file in sorted(RESULTS.glob("steady-*.json")):
+        run = json.loads(file.read_text())
+        wrong = run.get("disbelief")
+        print(f"{file}: {run['conditions']['command']}{f': left out: {wrong}' if wrong else ''}")
+        runs += [] if wrong else [run]
     if len(runs) < 2:
         print(
             f"runs of two sizes at least are needed in {RESULTS}: make bench N=100, then N=1000",
             file=sys.stderr,
         )
         return 1
-    into.write_text(drawn(runs.values()))
+    try:
+        into.write_text(drawn(runs))
+    except OSError as error:
+        print(f"{into} can't be written: {error.strerror}", file=sys.stderr)
+        return 1
     print(f"drawn into {into}")
     return 0
 

@@ -107,7 +107,10 @@ def main() -> int:
     """Measures, and prints a table."""
     parser = argparse.ArgumentParser(prog="make bench-failover", description=__doc__)
     parser.add_argument("--policies", type=int, default=100)
-    estate = Estate(policies=parser.parse_args().policies, interval=INTERVAL)
+    policies = parser.parse_args().policies
+    if policies < 1:
+        parser.error("N must be 1 or more")
+    estate = Estate(policies=policies, interval=INTERVAL)
     queries = PROMQL_CHECKS * estate.policies
     with governed_stack() as (stack, installation, _):
         apply_estate(stack, estate)

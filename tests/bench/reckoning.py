@@ -88,8 +88,9 @@ def drift(offsets: Iterable[tuple[float, float]], every: float = 60) -> float | 
         The last minute's median less the first one's; None if there are no two minutes.
     """
     minutes: dict[int, list[float]] = {}
-    for moment, late in offsets:
-        minutes.setdefault(int(moment // every), []).append(late)
+    runs = sorted(offsets)
+    for moment, late in runs:
+        minutes.setdefault(int((moment - runs[0][0]) // every), []).append(late)
     if len(minutes) < 2:
         return None
     return median(minutes[max(minutes)]) - median(minutes[min(minutes)])

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from tests.bench.readings import Reading
-from tests.bench.results import Observations, disbelief, figures
+from tests.bench.results import SECOND_START, Observations, disbelief, figures
 from tests.bench.samples import Samples
 from tests.bench.tables import Conditions, as_json, as_table
 
@@ -58,9 +58,9 @@ SEEN = Observations(
     memory=[(1000.0, {"operator": 100 * 2.0**20}), (1120.0, {"operator": 101 * 2.0**20})],
     runs=[(60.0, 0.001), (70.0, 0.003), (130.0, 0.004), (131.0, 0.002)],
     expected_runs=4,
+    expected_checks=1000,
     applied_seconds=1.5,
     evaluated_seconds=4.0,
-    measured_again_seconds=None,
     to_status=[0.5, 0.7, 0.6],
 )
 CONDITIONS = Conditions(
@@ -145,8 +145,10 @@ def test_a_policy_that_was_never_evaluated_is_told() -> None:
     ("seen", "said"),
     [
         (SEEN, "2 of 1000 checks failed"),
-        (replace(SEEN, after=replace(AFTER, operator=EMPTY)), "0 of 0 checks failed"),
-        (replace(SEEN, expected_runs=5), "4 of 5 runs were seen"),
+        (replace(SEEN, after=replace(AFTER, operator=EMPTY)), "0 checks were made, not 1000"),
+        (replace(SEEN, expected_runs=5), "4 runs were seen, not 5"),
+        (replace(SEEN, expected_runs=2), "4 runs were seen, not 2"),
+        (replace(SEEN, runs=[]), "0 runs were seen, not 4"),
         (replace(SEEN, to_status=[None, 0.5]), "1 of the policies applied later"),
     ],
 )
@@ -162,7 +164,11 @@ def test_figures_of_one_that_did_are_believed() -> None:
     metrics = OPERATOR.replace('{source="a"} 2', '{source="a"} 1')
     after = replace(AFTER, operator=Samples.parse(metrics, ("governor",)))
 
-    assert disbelief(figures(replace(SEEN, after=after))) == ""
+    found = figures(replace(SEEN, after=after))
+
+    assert disbelief(found) == ""
+    assert disbelief({**found, SECOND_START: 61.5}) == ""
+    assert disbelief({**found, SECOND_START: None}).startswith("after a restart not every check")
 
 
 def test_the_table_and_the_json_say_the_same(found: dict[str, Any]) -> None:
@@ -175,6 +181,9 @@ def test_the_table_and_the_json_say_the_same(found: dict[str, Any]) -> None:
     assert "| CPU a check, operator | 2.000 ms |" in table
     assert "| runs seen, of those expected | 4 of 4 |" in table
     assert "| checks that failed | 2 |" in table
+    assert "second start" not in table
+    again = as_table(CONDITIONS, {**found, SECOND_START: 61.5})
+    assert "| second start to every check measured | 61.5 s |" in again
 
 
 def test_a_run_without_checks_is_told_all_the_same() -> None:

@@ -32,8 +32,9 @@ Answered = object | Fault
 
 
 class Unsent(Fault):
-    """The server was not asked, was down as others showed, or had too many: it says nothing of
-    the query.
+    """The server was not asked, was down as others showed, or had too many requests.
+
+    That says nothing of the query.
     """
 
 
