@@ -27,6 +27,7 @@ from tests.support.http_world import (
 )
 
 from governor.adapters.prometheus import PrometheusInstrument, make_prometheus
+from governor.adapters.prometheus.batches import MARK
 from governor.adapters.web.exchange import CONCURRENCY, LONGEST_ANSWER
 from governor.api.source import PrometheusSource
 from governor.probes.base import SourceRef
@@ -295,7 +296,16 @@ async def test_a_crowd_at_a_hanging_source_keeps_its_deadlines() -> None:
 
 async def test_a_source_is_asked_so_much_at_a_time() -> None:
     """More queries than slots wait for each other, and all are answered."""
-    async with http_world(slowly(answering_json(200, GOOD), 0.05)) as world:
+    full, served = asyncio.Event(), slowly(answering_json(200, GOOD), 0.05)
+
+    async def once_full(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        if world.busy == CONCURRENCY:
+            full.set()
+        if MARK not in asked.form["query"]:  # No batch: these are fewer, and divided at once.
+            await full.wait()
+        await served(asked, writer)
+
+    async with http_world(once_full) as world:
         source = instrument(world.url, timeout="10s")
         outcomes = await asyncio.gather(*(source.measure(probe, AT) for probe in CROWD))
         await source.close()

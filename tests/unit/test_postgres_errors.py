@@ -146,6 +146,11 @@ def test_an_error_without_words_is_named_by_its_kind() -> None:
         ),
         (ConnectionError("rejected SSL upgrade"), Reason.TLS_FAILED, "offers no TLS"),
         (asyncpg.InterfaceError("connection is closed"), Reason.UNREACHABLE, "closed"),
+        (
+            asyncpg.InternalClientError("cannot switch to state 15; another operation (2) is in …"),
+            Reason.UNREACHABLE,
+            "closed the connection",
+        ),
         (asyncpg.InterfaceError("odd"), Reason.MALFORMED_ANSWER, "InterfaceError"),
         (asyncpg.InternalClientError("hunter2"), Reason.MALFORMED_ANSWER, "InternalClientError"),
         (ValueError("hunter2"), Reason.MALFORMED_ANSWER, "ValueError"),

@@ -50,3 +50,10 @@ async def test_every_sqlstate_has_a_meaning(state: str, final: bool, words: str)
     assert words in str(caught.value)
     assert "said so" in str(caught.value)
     assert refused(caught.value), "of several, it may have been for one"
+
+
+async def test_a_session_that_ended_between_two_statements_is_a_fault_like_others() -> None:
+    """Asyncpg calls that an error of its own, which SQLAlchemy lets through."""
+    with pytest.raises(DeliveryError, match="did not take it now: cannot switch to state"):
+        async with delivering(1.0):
+            raise asyncpg.InternalClientError("cannot switch to state 15; another operation …")

@@ -100,7 +100,7 @@ def fault_of(error: Exception, place: Place) -> FaultError:
         return _from_server(error, place)
     if isinstance(error, OSError):
         return _from_network(error, place)
-    if isinstance(error, asyncpg.InterfaceError) and "clos" in str(error):
+    if _ended(error):
         return FaultError(
             Reason.UNREACHABLE, f"{place.dsn.address} closed the connection: look at the server"
         )
@@ -108,6 +108,13 @@ def fault_of(error: Exception, place: Place) -> FaultError:
         Reason.MALFORMED_ANSWER,
         f"the answer of {place.dsn.address} can't be read ({type(error).__name__})",
     )
+
+
+def _ended(error: Exception) -> bool:
+    """Whether the server ended the session; asyncpg has no word for it between two statements."""
+    if isinstance(error, asyncpg.InternalClientError):
+        return "cannot switch to state" in str(error)
+    return isinstance(error, asyncpg.InterfaceError) and "clos" in str(error)
 
 
 def connecting_fault_of(error: Exception, place: Place) -> FaultError:

@@ -22,6 +22,9 @@ _NO_SUCH_CHARACTER = ("22021", "22P05")
 _NOT_MIGRATED = ("3F000", "42P01", "42703", "42P10", "42883")
 """Of a missing schema, table, column, unique index, function."""
 _NO_RIGHT = "42501"
+_OF_THE_DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What SQLAlchemy lets through, or never sees; the last of a session that ended between two
+statements."""
 _NO_TLS = "rejected SSL upgrade"  # asyncpg's words, of a server that offers none
 
 
@@ -54,7 +57,7 @@ async def delivering(deadline: float, *, role: str = "governor_writer") -> Async
     try:
         async with asyncio.timeout(deadline):
             yield
-    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+    except (SQLAlchemyError, *_OF_THE_DRIVER) as error:
         raise _translated(error, role) from error
     except TimeoutError as error:
         raise DeliveryError("the database did not answer in time") from error
