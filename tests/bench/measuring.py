@@ -11,6 +11,7 @@ from tests.bench.results import Observations
 from tests.bench.rig import SCRAPE_SECONDS, Rig
 from tests.bench.watching import StatusWatch
 
+from governor.settings import Settings
 from governor_local.operator_process import SINK_DATABASE
 
 Say = Callable[[str], None]
@@ -20,7 +21,7 @@ START_SECONDS = 900
 PATIENCE = 60
 """So long a policy that is applied later may."""
 MEMORY_SECONDS = 5
-WITH_SERIES = 5000 // CHECKS
+WITH_SERIES = Settings.model_fields["metrics_checks"].default // CHECKS
 """So many policies' checks have series: the operator's default."""
 LOOKING_SECONDS = 2
 APPLIES = 5

@@ -81,7 +81,7 @@ def disbelief(found: Mapping[str, Any]) -> str:
         f"{faults:.0f} of {checks:.0f} checks failed": faults > MOST_FAULTS * checks,
         f"{seen} runs were seen, not {expected:.0f}": abs(seen - expected) > AT_THE_ENDS * expected,
         f"{never:.0f} of the policies applied later were never evaluated": never > 0,
-        "after a restart not every check was measured": (found.get(SECOND_START, 0.0) is None),
+        "after a restart not every check was measured": found.get(SECOND_START, 0.0) is None,
     }
     return ", ".join(what for what, holds in wrong.items() if holds)
 

@@ -16,6 +16,7 @@ from typing import Any
 import asyncpg
 from asyncpg.connect_utils import SessionAttribute
 
+from governor.adapters.driver_errors import DRIVER_ERRORS
 from governor.adapters.postgres.bounds import Connection
 from governor.adapters.postgres.errors import Place, connecting_fault_of
 from governor.values.outcomes import FaultError
@@ -33,13 +34,8 @@ _CLEANING_SECONDS = 5.0
 _ABANDONED_SECONDS = 10
 """How long a transaction may wait for our next word; then the server ends it."""
 
-DRIVER_ERRORS = (
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    OSError,
-)
-"""All that the driver raises; a timeout is an OSError."""
+_FAILURES = (*DRIVER_ERRORS, OSError)
+"""All that using a connection may raise; a timeout is an OSError."""
 
 
 class Pool:
@@ -110,7 +106,7 @@ class Pool:
             try:
                 async with asyncio.timeout_at(deadline):
                     await connection.execute(self._begin)
-            except DRIVER_ERRORS:
+            except _FAILURES:
                 connection.terminate()  # The server or the network ended it meanwhile.
             except BaseException:
                 connection.terminate()
@@ -165,7 +161,7 @@ class Pool:
                 )
                 await connection.execute("DISCARD ALL")
             clean = True
-        except DRIVER_ERRORS:
+        except _FAILURES:
             pass  # The server ends the transaction with the connection.
         finally:
             if clean:
@@ -221,5 +217,5 @@ def _begin(milliseconds: int, *, writes: bool) -> str:
 async def _farewell(connection: Connection) -> None:
     try:
         await connection.close(timeout=_CLEANING_SECONDS)
-    except DRIVER_ERRORS:
+    except _FAILURES:
         connection.terminate()

@@ -63,10 +63,10 @@ class Divider:
         try:
             reply = await self._requests.ask(text, at)
         except UnsentError as error:
-            return _unsent(error)
+            return _unsent(error.fault)
         except FaultError as error:
             if of_nobody(error.fault):
-                return _unsent(error)
+                return _unsent(error.fault)
             if not of_the_server(error.fault):
                 self._standings.failed_alone(text)
             return error.fault
@@ -103,7 +103,7 @@ class Divider:
             reply = await self._requests.ask(compose(texts), at, allowance=allowance)
             answers = self._taken_apart(texts, reply)
         except UnsentError as error:  # Nor would any of them have been sent alone.
-            return [_unsent(error)] * len(texts)
+            return [_unsent(error.fault)] * len(texts)
         except FaultError as error:
             self._telemetry.batched(self._source, "divided")
             return error.fault
@@ -151,7 +151,7 @@ class Divider:
             if not isinstance(answer, Fault) or not of_the_server(answer):
                 break
             if len(asked) > 1:
-                return [Unsent(reason=answer.reason, message=answer.message)] * len(texts)
+                return [_unsent(answer)] * len(texts)
         rest = [text for place, text in enumerate(texts) if place not in asked]
         answers = iter(await self._parts(_halves(rest), at, until))
         return [asked[place] if place in asked else next(answers) for place in range(len(texts))]
@@ -190,5 +190,5 @@ def _failed(answer: Answered) -> bool:
     return isinstance(answer, Fault) and not isinstance(answer, Unsent)
 
 
-def _unsent(error: FaultError) -> Unsent:
-    return Unsent(reason=error.fault.reason, message=error.fault.message)
+def _unsent(fault: Fault) -> Unsent:
+    return Unsent(reason=fault.reason, message=fault.message)

@@ -9,9 +9,9 @@ import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import asyncpg
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError, StatementError
 
+from governor.adapters.driver_errors import DRIVER_ERRORS
 from governor.adapters.sink.characters import REMEDY
 from governor.errors import DeliveryError, RejectedError
 
@@ -22,9 +22,6 @@ _NO_SUCH_CHARACTER = ("22021", "22P05")
 _NOT_MIGRATED = ("3F000", "42P01", "42703", "42P10", "42883")
 """Of a missing schema, table, column, unique index, function."""
 _NO_RIGHT = "42501"
-_OF_THE_DRIVER = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError)
-"""What SQLAlchemy lets through, or never sees; the last of a session that ended between two
-statements."""
 _NO_TLS = "rejected SSL upgrade"  # asyncpg's words, of a server that offers none
 
 
@@ -57,7 +54,7 @@ async def delivering(deadline: float, *, role: str = "governor_writer") -> Async
     try:
         async with asyncio.timeout(deadline):
             yield
-    except (SQLAlchemyError, *_OF_THE_DRIVER) as error:
+    except (SQLAlchemyError, *DRIVER_ERRORS) as error:
         raise _translated(error, role) from error
     except TimeoutError as error:
         raise DeliveryError("the database did not answer in time") from error
