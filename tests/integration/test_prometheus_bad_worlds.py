@@ -54,9 +54,10 @@ def instrument(
     return make_prometheus("prometheus", spec, secrets or {})
 
 
-async def outcome_of(behaviour: Behaviour) -> Outcome:
+async def outcome_of(behaviour: Behaviour, *, patience: str = "10s") -> Outcome:
     async with http_world(behaviour) as world:
-        source = instrument(world.url, ACCESS, bearerSecretRef={"name": "access", "key": "token"})
+        token = {"name": "access", "key": "token"}
+        source = instrument(world.url, ACCESS, bearerSecretRef=token, timeout=patience)
         try:
             return await source.measure(PROBE, AT)
         finally:
@@ -195,7 +196,8 @@ async def test_a_bad_world_is_an_error_with_its_reason(world: str) -> None:
     behaviour, reason, words = BAD_WORLDS[world]
     started = time.monotonic()
 
-    outcome = await outcome_of(behaviour)
+    # On a busy machine, too, those that answer at all do so in time.
+    outcome = await outcome_of(behaviour, patience="1s" if reason is Reason.TIMEOUT else "10s")
 
     assert isinstance(outcome, Fault)
     assert (outcome.reason, words in outcome.message) == (reason, True), outcome
